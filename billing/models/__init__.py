@@ -1,0 +1,32 @@
+"""The nouns of what is owed and what is paid, one a file."""
+
+from billing.models.account import BillingAccount
+from billing.models.allocation import PaymentAllocation
+from billing.models.audit import AuditEntry
+from billing.models.customer import Customer
+from billing.models.gateway_event import GatewayEvent
+from billing.models.invoice import Invoice, InvoiceLine
+from billing.models.ledger import LedgerEntry, LedgerPosting
+from billing.models.link import LinkEvent, PaymentLink
+from billing.models.operator import LegalEntity, Operator
+from billing.models.payment import Payment, PaymentItem
+from billing.models.reservation import InvoiceReservation
+
+__all__ = [
+    "AuditEntry",
+    "BillingAccount",
+    "Customer",
+    "GatewayEvent",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceReservation",
+    "LedgerEntry",
+    "LedgerPosting",
+    "LegalEntity",
+    "LinkEvent",
+    "Operator",
+    "Payment",
+    "PaymentAllocation",
+    "PaymentItem",
+    "PaymentLink",
+]

@@ -1,0 +1,56 @@
+from django.db import models
+
+from billing.models import Customer, Operator, Payment, PaymentLink
+
+
+class Message(models.Model):
+    """Something we tell a customer (TMF681: CommunicationMessage).
+
+    The row comes first, then the send. It holds template and context; an address that opens something is made at the
+    moment of sending and stored nowhere. ``reference`` names the occasion, so that it is told once.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENDING = "sending"
+        SENT = "sent"
+        UNKNOWN = "unknown"
+        FAILED = "failed"
+
+    ALLOWED_FROM = {
+        Status.SENDING: {Status.QUEUED},
+        Status.SENT: {Status.SENDING, Status.UNKNOWN},
+        Status.QUEUED: {Status.SENDING, Status.UNKNOWN},
+        Status.UNKNOWN: {Status.SENDING},
+        Status.FAILED: {Status.SENDING, Status.UNKNOWN},
+    }
+
+    operator = models.ForeignKey(Operator, models.PROTECT, related_name="messages")
+    customer = models.ForeignKey(Customer, models.PROTECT, related_name="messages")
+    link = models.ForeignKey(PaymentLink, models.PROTECT, null=True, blank=True, related_name="messages")
+    payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="messages")
+    reference = models.CharField(max_length=80, unique=True)
+    template = models.SlugField(max_length=40)
+    context = models.JSONField(default=dict)
+    language = models.CharField(max_length=8)
+    channel = models.SlugField()
+    status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
+    attempts = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    claimed_until = models.DateTimeField(null=True, blank=True)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    channel_reference = models.CharField(max_length=120, blank=True)
+    error = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"],
+                condition=models.Q(status__in=["queued", "sending", "unknown"]),
+                name="message_waiting",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.reference

@@ -1,0 +1,22 @@
+"""Every address of the site."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, URLResolver, include, path
+
+
+def health(request: HttpRequest) -> HttpResponse:
+    """Answers while the process can answer: no database is asked."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("healthz", health, name="health"),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+]
+if not settings.IS_PRODUCTION:
+    from payportal.demo import urls as demo_urls
+
+    urlpatterns += demo_urls.urlpatterns
