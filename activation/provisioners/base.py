@@ -1,0 +1,57 @@
+"""What a provisioner is: the only door to the operator's network.
+
+Adapters import no models and see no request. They are called outside transactions by workers that hold a claimed job.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from datetime import datetime
+
+
+class ProvisionerRefused(Exception):
+    """The network said no for good: trying again can't help, a person must look."""
+
+
+class ProvisionerUnavailable(Exception):
+    """The network surely did nothing (it answered so, or could not be reached): try again later."""
+
+
+class ProvisionerUnknown(Exception):
+    """No usable answer came: it may be on or not. Ask ``look_up`` before trying again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOrder:
+    """What is to be switched, in the network's words. Names no person.
+
+    ``idempotency_key`` belongs to one order item (or one suspension): repeated, the network does it once.
+    """
+
+    idempotency_key: str
+    action: str  # activate, restore, end
+    service_code: str
+    service_reference: str
+    device_reference: str
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """What the network says of one service order."""
+
+    is_done: bool
+    network_reference: str = ""
+
+
+class Provisioner(ABC):
+    """One operator network."""
+
+    code: str
+
+    @abstractmethod
+    def switch(self, order: ServiceOrder) -> ServiceState:
+        """Do what is ordered. "Already on" is success. Raises one of the three errors above, and no other."""
+
+    @abstractmethod
+    def look_up(self, idempotency_key: str) -> ServiceState | None:
+        """What became of an order whose answer never came; None: the network has never heard of it."""

@@ -1,0 +1,100 @@
+"""Double-entry bookkeeping: every fact about money is one entry whose postings sum to zero.
+
+What the entries look like:
+
+======================  =====================================  ===========================
+fact                    debit                                  credit
+======================  =====================================  ===========================
+a bill is opened        receivable (customer, invoice)         revenue (legal entity)
+an open bill is voided  revenue (legal entity)                 receivable
+money came              gateway:<gateway>:<account>            receivable, the rest: credit
+======================  =====================================  ===========================
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.db.models import Sum
+
+from billing.models import Invoice, LedgerEntry, LedgerPosting, Operator, Payment
+
+RECEIVABLE = "receivable"
+REVENUE = "revenue"
+CREDIT = "credit"
+
+
+class Unbalanced(ValueError):
+    """Postings that do not sum to zero in each currency; the database would refuse them too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One side of a booking: debit positive, credit negative, minor units."""
+
+    account: str
+    currency: str
+    amount: int
+    customer_id: int | None = None
+    invoice_id: int | None = None
+    legal_entity_id: int | None = None
+
+
+def gateway_account(payment: Payment) -> str:
+    """The ledger's account for what a gateway holds for us."""
+    return f"gateway:{payment.gateway}:{payment.gateway_account}"
+
+
+def book(
+    *, reference: str, operator: Operator, postings: Iterable[Posting], now: datetime, payment: Payment | None = None
+) -> bool:
+    """Write one entry; False when the fact ``reference`` (``<kind>:<what>``) is booked already."""
+    kept = [posting for posting in postings if posting.amount]
+    totals: dict[str, int] = {}
+    for posting in kept:
+        totals[posting.currency] = totals.get(posting.currency, 0) + posting.amount
+    if any(totals.values()) or not kept:
+        raise Unbalanced(f"{reference} does not balance: {totals}")
+    try:
+        with transaction.atomic():
+            entry = LedgerEntry.objects.create(
+                operator=operator,
+                kind=reference.split(":")[0],
+                reference=reference,
+                booked_at=now,
+                payment=payment,
+            )
+            LedgerPosting.objects.bulk_create(
+                LedgerPosting(
+                    entry=entry,
+                    account=posting.account,
+                    currency=posting.currency,
+                    amount=posting.amount,
+                    customer_id=posting.customer_id,
+                    invoice_id=posting.invoice_id,
+                    legal_entity_id=posting.legal_entity_id,
+                )
+                for posting in kept
+            )
+    except IntegrityError:
+        if LedgerEntry.objects.filter(reference=reference).exists():
+            return False
+        raise
+    return True
+
+
+def balance(customer_id: int, currency: str) -> int:
+    """What the customer owes in all, in minor units; negative: what we owe them."""
+    total = LedgerPosting.objects.filter(
+        customer_id=customer_id, currency=currency, account__in=[RECEIVABLE, CREDIT]
+    ).aggregate(total=Sum("amount"))["total"]
+    return int(total or 0)
+
+
+def paid_on_invoice(invoice: Invoice) -> int:
+    """What the ledger says has been paid on an invoice, in minor units."""
+    total = LedgerPosting.objects.filter(
+        invoice=invoice, account=RECEIVABLE, entry__payment__isnull=False
+    ).aggregate(total=Sum("amount"))["total"]
+    return -int(total or 0)

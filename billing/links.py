@@ -1,0 +1,171 @@
+"""Payment links: made whenever they are needed, never stored, and refused before any query when they are not ours.
+
+``/p/<selector>/<rest>``: the selector is 8 random bytes; ``rest`` is the expiry (4 bytes, seconds since 1970) and the
+first 16 bytes of an HMAC-SHA-256 over purpose, operator, selector and expiry: 38 URL-safe characters in all. The row
+holds selector and expiry, the key is in the environment: whoever reads the database alone can't make an address.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.crypto import constant_time_compare
+
+from billing import audit
+from billing.lib import references
+from billing.models import Customer, LinkEvent, Operator, Payment, PaymentLink
+
+MAC_BYTES = 16
+SELECTOR_BYTES = 8
+EXPIRY_BYTES = 4
+
+
+class LinkUnusable(Exception):
+    """Unknown, forged, expired, revoked or another operator's: a stranger can't tell which."""
+
+
+def create(
+    *, customer: Customer, currency: str, actor: str, now: datetime, lifetime: timedelta | None = None
+) -> PaymentLink:
+    """Make a link to all of a customer's open bills in one currency."""
+    lifetime = lifetime or timedelta(minutes=customer.operator.link_lifetime_minutes)
+    with transaction.atomic():
+        link = PaymentLink.objects.create(
+            operator=customer.operator,
+            customer=customer,
+            currency=currency,
+            selector=references.encode(secrets.token_bytes(SELECTOR_BYTES)),
+            created_at=now,
+            created_by=actor,
+            # Whole seconds: the address carries them, and row and address must say the same.
+            expires_at=(now + lifetime).replace(microsecond=0),
+        )
+        note(link, "made", now)
+        audit.record(
+            actor=actor, verb="make-link", subject_reference=f"link:{link.pk}", now=now, operator=customer.operator
+        )
+    return link
+
+
+def path(link: PaymentLink) -> str:
+    """The address below the operator's origin. A secret: never logged, never stored."""
+    return f"/p/{link.selector}/{rest(link)}"
+
+
+def url(link: PaymentLink) -> str:
+    """The whole address. A secret: never logged, never stored."""
+    return origin(link.operator) + path(link)
+
+
+def origin(operator: Operator) -> str:
+    """Scheme, host and port where the operator's pages are."""
+    host = settings.PUBLIC_HOST if operator.is_default and settings.PUBLIC_HOST else operator.host
+    port = f":{settings.PUBLIC_PORT}" if settings.PUBLIC_PORT else ""
+    return f"{settings.PUBLIC_SCHEME}://{host}{port}"
+
+
+def rest(link: PaymentLink) -> str:
+    """Expiry and code: the second part of the address, and what the link's cookie holds."""
+    expiry = int(link.expires_at.timestamp()).to_bytes(EXPIRY_BYTES, "big")
+    return references.encode(expiry + _mac(settings.SECRET_KEY, link.operator.code, link.selector, expiry))
+
+
+cookie_value = rest
+
+
+def resolve(operator: Operator, selector: str, rest: str, now: datetime) -> PaymentLink:
+    """The link behind an address. Raises LinkUnusable; anything that was not made here and now, before any query."""
+    try:
+        raw = references.decode(rest)
+        is_shaped = len(references.decode(selector)) == SELECTOR_BYTES and len(raw) == EXPIRY_BYTES + MAC_BYTES
+    except ValueError:
+        is_shaped, raw = False, b"\0" * (EXPIRY_BYTES + MAC_BYTES)
+    expiry, mac = raw[:EXPIRY_BYTES].ljust(EXPIRY_BYTES, b"\0"), raw[EXPIRY_BYTES:]
+    # Every key is tried, whatever the shape: one code path for all that a stranger can make.
+    matches = [
+        constant_time_compare(mac, _mac(key, operator.code, selector, expiry))
+        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    ]
+    expires_at = datetime.fromtimestamp(int.from_bytes(expiry, "big"), UTC)
+    if not (any(matches) and is_shaped and expires_at > now):
+        raise LinkUnusable
+    link = (
+        PaymentLink.objects.select_related("customer")
+        .filter(operator_id=operator.pk, selector=selector, revoked_at__isnull=True, expires_at=expires_at)
+        .first()
+    )
+    if link is None:
+        raise LinkUnusable
+    link.operator = operator
+    return link
+
+
+by_cookie = resolve
+
+
+def mark_opened(link: PaymentLink, now: datetime) -> bool:
+    """Keep that a person opened it; False when that is known already."""
+    with transaction.atomic():
+        changed = PaymentLink.objects.filter(pk=link.pk, opened_at__isnull=True).update(opened_at=now)
+        if changed:
+            note(link, "opened", now)
+    return bool(changed)
+
+
+def revoke(link: PaymentLink, *, actor: str, now: datetime) -> bool:
+    """Withdraw a link: from now on it opens nothing. False when it was withdrawn before."""
+    with transaction.atomic():
+        changed = PaymentLink.objects.filter(pk=link.pk, revoked_at__isnull=True).update(revoked_at=now)
+        if changed:
+            note(link, "revoked", now)
+            audit.record(
+                actor=actor, verb="revoke-link", subject_reference=f"link:{link.pk}", now=now, operator=link.operator
+            )
+    return bool(changed)
+
+
+def note(link: PaymentLink | int, kind: str, at: datetime, payment: Payment | int | None = None) -> None:
+    """Add to the link's timeline, in the transaction of the change; the newest id of a payment is its page's version."""
+    LinkEvent.objects.create(
+        link_id=link if isinstance(link, int) else link.pk,
+        payment_id=payment.pk if isinstance(payment, Payment) else payment,
+        kind=kind,
+        at=at,
+    )
+
+
+def status_token(payment: Payment) -> str:
+    """Opens the status of this one payment and nothing else: banks return to other browsers."""
+    return payment.reference + references.encode(
+        _mac(settings.SECRET_KEY, payment.operator.code, payment.reference, b"", purpose="status")
+    )
+
+
+def payment_by_status_token(operator: Operator, token: str) -> Payment:
+    """The payment of a status token. Raises LinkUnusable, before any query where it is not ours."""
+    reference, code = token[:22], token[22:]
+    wanted = (
+        references.encode(_mac(key, operator.code, reference, b"", purpose="status"))
+        for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    )
+    if not any([constant_time_compare(code, each) for each in wanted]):
+        raise LinkUnusable
+    payment = Payment.objects.filter(operator_id=operator.pk, reference=reference).first()
+    if payment is None:
+        raise LinkUnusable
+    payment.operator = operator
+    return payment
+
+
+def _mac(key: str, operator_code: str, selector: str, expiry: bytes, *, purpose: str = "link") -> bytes:
+    message = b"\0".join(_parts(purpose, operator_code, selector)) + b"\0" + expiry
+    derived = hashlib.sha256(b"payportal.links\0" + key.encode()).digest()
+    return hmac.digest(derived, message, "sha256")[:MAC_BYTES]
+
+
+def _parts(*texts: str) -> Iterator[bytes]:
+    return (text.encode("utf-8", "surrogatepass") for text in texts)
