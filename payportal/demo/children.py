@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,7 @@ class Command:
     """What to run, with which environment, where its output goes, and how it should die.
 
     ``death_signal`` is what the kernel sends when we are gone; ``stop_signal`` is what asks it to end in order.
+    ``output`` gets standard output where that is something to read back; else it goes to the log too.
     """
 
     name: str
@@ -70,29 +72,35 @@ class Command:
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     death_signal: signal.Signals = signal.SIGKILL
+    output: Path | None = None
 
 
-def spawn(command: Command) -> "subprocess.Popen[bytes]":
+def spawn(command: Command, *, inherited: Sequence[int] = ()) -> "subprocess.Popen[bytes]":
     """Start the command in a session of its own, its output appended to its log.
 
     Only the main thread may call this: the parent-death signal is sent when the *thread* that forked ends.
+    ``inherited`` are file descriptors that stay open in the child, a lock for example.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("children must be started by the main thread")
     account = command.account
-    with open(command.log, "ab", buffering=0) as log:
+    with ExitStack() as files:
+        log = files.enter_context(open(command.log, "ab", buffering=0))
+        output = files.enter_context(open(command.output, "wb", buffering=0)) if command.output else log
         return subprocess.Popen(
             list(command.argv),
             stdin=subprocess.DEVNULL,
-            stdout=log,
+            stdout=output,
             stderr=log,
             env=dict(command.environment),
             cwd=command.directory,
             start_new_session=True,
+            pass_fds=inherited,
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=_in_child(command.death_signal, os.getpid()),
+            # Safe: the process that starts children has no second thread that could hold a lock at the fork.
+            preexec_fn=_in_child(command.death_signal, os.getpid()),  # noqa: PLW1509
         )
 
 
