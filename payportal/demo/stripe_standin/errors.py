@@ -15,13 +15,24 @@ class ApiError(Exception):
 
     `is_executed` says whether the endpoint had begun its work: only then does Stripe
     keep the answer under the idempotency key. An error raised while parameters are
-    still being checked may be tried again under the same key.
+    still being checked may be tried again under the same key. `keeps_changes` is for a
+    declined card: the answer is an error, but the attempt and its charge stay.
     """
 
-    def __init__(self, status: int, kind: str, message: str, *, is_executed: bool = True, **fields: Any) -> None:
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        message: str,
+        *,
+        is_executed: bool = True,
+        keeps_changes: bool = False,
+        **fields: Any,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.is_executed = is_executed
+        self.keeps_changes = keeps_changes
         self.fields: dict[str, Any] = {"type": kind, "message": message, **fields}
 
     def body(self) -> dict[str, Any]:

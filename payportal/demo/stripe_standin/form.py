@@ -1,7 +1,8 @@
 """Stripe's form encoding: nested names in brackets, lists by number or by empty brackets.
 
-`a[b]=1&c[]=2&c[]=3&d[0][e]=4` is `{"a": {"b": "1"}, "c": ["2", "3"], "d": [{"e": "4"}]}`.
-Every value stays a string: what type it should have is the endpoint's business.
+`a[b]=1&c[]=2&c[]=3` is `{"a": {"b": "1"}, "c": {"0": "2", "1": "3"}}`. A list and a
+dictionary with numbers for keys look alike, and every value is a string: which it is
+meant to be only the endpoint's parameter types can tell (see `parameters`).
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ def decode(encoded: str) -> dict[str, Any]:
     """
     tree: dict[str, Any] = {}
     try:
-        pairs = parse_qsl(encoded, keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="utf-8", errors="strict")
+        pairs = parse_qsl(
+            encoded, keep_blank_values=True, max_num_fields=MOST_FIELDS, encoding="utf-8", errors="strict"
+        )
     except ValueError as error:
         raise invalid_parameter("The request's parameters can't be read as form data.") from error
     for name, value in pairs:
         _put(tree, _path(name), name, value)
-    return {key: _with_lists(value) for key, value in tree.items()}
+    return tree
 
 
 def _path(name: str) -> list[str]:
@@ -55,11 +58,3 @@ def _put(tree: dict[str, Any], path: list[str], name: str, value: str) -> None:
         node = node.setdefault(key, {})
         if not isinstance(node, dict):
             raise invalid_parameter(f"Invalid value for {name[:100]}", param=path[0])
-
-
-def _with_lists(node: Any) -> Any:
-    if not isinstance(node, dict):
-        return node
-    if node and all(key.isdigit() for key in node):
-        return [_with_lists(node[key]) for key in sorted(node, key=int)]
-    return {key: _with_lists(value) for key, value in node.items()}

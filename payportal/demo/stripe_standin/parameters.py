@@ -12,11 +12,11 @@ import types
 import typing
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NotRequired, Required
 
 import stripe.params
 from stripe._request_options import RequestOptions
-from typing_extensions import NotRequired, Required, is_typeddict
+from typing_extensions import is_typeddict
 
 from payportal.demo.stripe_standin.errors import ApiError, invalid_parameter
 
@@ -39,7 +39,7 @@ def _fields(params: Any) -> dict[str, tuple[Any, bool]]:
         if key in OPTIONS:
             continue
         code = annotation.__forward_arg__ if isinstance(annotation, typing.ForwardRef) else annotation
-        kind = eval(code, dict(module)) if isinstance(code, str) else code  # noqa: S307 - the SDK's own source text
+        kind = eval(code, dict(module)) if isinstance(code, str) else code  # the SDK's own source text
         is_required = True
         if typing.get_origin(kind) in (NotRequired, typing.NotRequired, Required, typing.Required):
             is_required = typing.get_origin(kind) in (Required, typing.Required)
@@ -50,7 +50,7 @@ def _fields(params: Any) -> dict[str, tuple[Any, bool]]:
 
 def _resolved(kind: Any, module: Mapping[str, Any]) -> Any:
     if isinstance(kind, typing.ForwardRef):
-        return eval(kind.__forward_arg__, dict(module))  # noqa: S307 - the SDK's own source text
+        return eval(kind.__forward_arg__, dict(module))  # the SDK's own source text
     return kind
 
 
@@ -72,9 +72,7 @@ def _check_fields(
     for key in given:
         if key not in known:
             where = _named(prefix, key)
-            raise invalid_parameter(
-                f"Received unknown parameter: {where}", code="parameter_unknown", param=where
-            )
+            raise invalid_parameter(f"Received unknown parameter: {where}", code="parameter_unknown", param=where)
     for key, (_kind, is_required) in known.items():
         if is_required and given.get(key) in (None, ""):
             where = _named(prefix, key)
@@ -131,8 +129,8 @@ def _check_one(choice: Any, value: Any, where: str, module: types.ModuleType) ->
         return value
     if origin is typing.Literal and value in typing.get_args(choice):
         return value
-    if origin is list and isinstance(value, list | str):
-        values = value if isinstance(value, list) else [value]
+    if origin is list:
+        values = _listed(value, where)
         return [_check_value(typing.get_args(choice)[0], one, f"{where}[{i}]", module) for i, one in enumerate(values)]
     if origin is dict and isinstance(value, dict):
         inner = typing.get_args(choice)[1]
@@ -142,6 +140,14 @@ def _check_one(choice: Any, value: Any, where: str, module: types.ModuleType) ->
     if choice is float:
         return _decimal(value, where)
     raise invalid_parameter(f"Invalid value for {where}", param=where)
+
+
+def _listed(value: Any, where: str) -> list[Any]:
+    if isinstance(value, dict) and all(key.isdigit() for key in value):
+        return [value[key] for key in sorted(value, key=int)]
+    if isinstance(value, list):
+        return value
+    raise invalid_parameter(f"Invalid array: {where}", param=where)
 
 
 def _boolean(value: Any, where: str) -> bool:
