@@ -1,0 +1,140 @@
+"""Every check and then the tests; ends with pytest's own summary, and fails if anything failed.
+
+usage: checks.py [--all] [PYTEST ARGUMENTS]
+
+The checks run two at a time, all of them, whatever fails. pytest comes last.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(CHECKOUT))
+
+from tests import environment  # noqa: E402 (only now can it be found)
+
+PYTHON = sys.executable
+BIN = Path(sys.executable).parent
+# Nothing here asks a database; the addresses only have to read well.
+NO_SERVICES = {"DATABASE_URL": "postgresql://nobody@/nothing?host=/nowhere", "REDIS_URL": "unix:///nowhere?db=0"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one check ended: ``is_failure`` and what to show."""
+
+    name: str
+    seconds: float
+    is_failure: bool
+    said: str
+    word: str
+
+
+def run(name: str, *commands: list[str], extra: Mapping[str, str] | None = None) -> Outcome:
+    """Run the commands one after the other until one fails."""
+    began = time.monotonic()
+    said, code = "", 0
+    settings = {**os.environ, **environment.FIXED, **NO_SERVICES, "DJANGO_SETTINGS_MODULE": "payportal.settings"}
+    for command in commands:
+        done = subprocess.run(
+            command,
+            cwd=CHECKOUT,
+            env={**settings, **(extra or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        said, code = said + done.stdout, done.returncode
+        if code:
+            break
+    return Outcome(name, time.monotonic() - began, code != 0, said, "FAILED" if code else "ok")
+
+
+def manage(*arguments: str) -> list[str]:
+    return [PYTHON, "-W", "ignore::RuntimeWarning", "manage.py", *arguments]
+
+
+def ruff() -> Outcome:
+    return run("ruff", [str(BIN / "ruff"), "format", "--check", "."], [str(BIN / "ruff"), "check", "."])
+
+
+def mypy() -> Outcome:
+    return run("mypy", [PYTHON, "-m", "mypy", "--no-error-summary"])
+
+
+def import_linter() -> Outcome:
+    return run("import-linter", [str(BIN / "lint-imports"), "--no-timings"])
+
+
+def migrations() -> Outcome:
+    return run("makemigrations --check", manage("makemigrations", "--check", "--dry-run"))
+
+
+def deploy() -> Outcome:
+    """Django's and our own checks on a complete production."""
+    command = manage("check", "--deploy", "--fail-level", "WARNING")
+    return run("check --deploy", command, extra=environment.PRODUCTION)
+
+
+def page_scripts() -> Outcome:
+    """The pages' JavaScript against Stripe's own types, with the node found here."""
+    name = "page scripts (tsc)"
+    if not list((CHECKOUT / "static/js").glob("**/*.js")):
+        return Outcome(name, 0, False, "", "nothing to check")
+    if not (shutil.which("node") and shutil.which("npm")):
+        return _left_out(name, "no node and npm on this machine (apt-get install nodejs npm)")
+    if not _node_packages_are_current():
+        installed = run(name, ["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
+        if installed.is_failure:
+            return _left_out(name, f"npm could not install the types: {installed.said.strip()[-300:]}")
+        (CHECKOUT / "node_modules/.lock").write_bytes((CHECKOUT / "package-lock.json").read_bytes())
+    return run(name, ["node_modules/.bin/tsc", "--project", "tsconfig.json", "--checkJs", "--strict"])
+
+
+def _node_packages_are_current() -> bool:
+    try:
+        installed = (CHECKOUT / "node_modules/.lock").read_bytes()
+    except OSError:
+        return False
+    return installed == (CHECKOUT / "package-lock.json").read_bytes()
+
+
+def _left_out(name: str, why: str) -> Outcome:
+    """A skip that says so; a failure where CI=true."""
+    is_failure = os.environ.get("CI") == "true"
+    return Outcome(name, 0, is_failure, why, "FAILED" if is_failure else f"skipped: {why}")
+
+
+CHECKS: tuple[Callable[[], Outcome], ...] = (mypy, ruff, import_linter, migrations, deploy, page_scripts)
+
+
+def pytest(arguments: list[str]) -> int:
+    """The tests; the services they need are started by tests/conftest.py."""
+    subprocess.run([PYTHON, "-m", "payportal.demo.catalogs"], cwd=CHECKOUT, check=True)
+    return subprocess.run([PYTHON, "-m", "pytest", *arguments], cwd=CHECKOUT, stdin=subprocess.DEVNULL).returncode
+
+
+def main() -> int:
+    failed = []
+    with ThreadPoolExecutor(2) as pool:
+        for outcome in pool.map(lambda check: check(), CHECKS):
+            print(f"{outcome.name:24} {outcome.word} ({outcome.seconds:.1f} s)", flush=True)
+            if outcome.is_failure:
+                failed.append(outcome.name)
+                print(outcome.said, flush=True)
+    code = pytest(sys.argv[1:])
+    if failed:
+        print(f"bin/test: failed before the tests: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed or code else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
