@@ -14,12 +14,11 @@ from typing import Any
 import structlog
 from django.db import OperationalError, connection, transaction
 
+from billing.lib.transactions import RETRYABLE, sqlstate
+
 log = structlog.get_logger(__name__)
 
 LOCK_TIMEOUT = "2s"
-# A deadlock or a serialization failure has undone more than the subscriber saw: the whole transaction must be
-# repeated (PostgreSQL, Appendix A: class 40).
-RETRY_WHOLE = {"40001", "40P01"}
 
 Handler = Callable[[Any], None]
 _handlers: dict[type, list[Handler]] = defaultdict(list)
@@ -90,7 +89,8 @@ def _tell(handler: Handler, event: object) -> None:
                 # SET LOCAL outlives a RELEASE: set back by hand. A rollback of the savepoint does so itself.
                 cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) in RETRY_WHOLE:
+        if sqlstate(error) in RETRYABLE:
+            # It has undone more than the subscriber saw: the whole transaction must be repeated.
             raise
         _log_failure(handler, event)
     except Exception:
@@ -98,4 +98,6 @@ def _tell(handler: Handler, event: object) -> None:
 
 
 def _log_failure(handler: Handler, event: object) -> None:
-    log.exception("subscriber_failed", handler=f"{handler.__module__}.{handler.__qualname__}", told=type(event).__name__)
+    log.exception(
+        "subscriber_failed", handler=f"{handler.__module__}.{handler.__qualname__}", told=type(event).__name__
+    )

@@ -18,7 +18,7 @@ class WrongTotal(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class LineData:
-    """One line: ``amount`` with tax, ``vat_amount`` of it, both minor units; ``vat_rate`` in hundredths of a percent."""
+    """One line: ``amount`` with tax, ``vat_amount`` of it, in minor units; ``vat_rate`` in hundredths of a percent."""
 
     names: dict[str, str]
     amount: int

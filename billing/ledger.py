@@ -94,7 +94,7 @@ def balance(customer_id: int, currency: str) -> int:
 
 def paid_on_invoice(invoice: Invoice) -> int:
     """What the ledger says has been paid on an invoice, in minor units."""
-    total = LedgerPosting.objects.filter(
-        invoice=invoice, account=RECEIVABLE, entry__payment__isnull=False
-    ).aggregate(total=Sum("amount"))["total"]
+    total = LedgerPosting.objects.filter(invoice=invoice, account=RECEIVABLE, entry__payment__isnull=False).aggregate(
+        total=Sum("amount")
+    )["total"]
     return -int(total or 0)

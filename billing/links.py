@@ -129,7 +129,7 @@ def revoke(link: PaymentLink, *, actor: str, now: datetime) -> bool:
 
 
 def note(link: PaymentLink | int, kind: str, at: datetime, payment: Payment | int | None = None) -> None:
-    """Add to the link's timeline, in the transaction of the change; the newest id of a payment is its page's version."""
+    """Add to the link's timeline in the transaction of the change; a payment's newest id is its page's version."""
     LinkEvent.objects.create(
         link_id=link if isinstance(link, int) else link.pk,
         payment_id=payment.pk if isinstance(payment, Payment) else payment,

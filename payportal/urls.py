@@ -5,6 +5,8 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 
+from payportal import webhooks
+
 
 def health(request: HttpRequest) -> HttpResponse:
     """Answers while the process can answer: no database is asked."""
@@ -15,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health, name="health"),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("webhooks/stripe/<slug:account>", webhooks.stripe, name="stripe-webhook"),
 ]
 if not settings.IS_PRODUCTION:
     from payportal.demo import urls as demo_urls

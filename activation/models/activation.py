@@ -26,9 +26,7 @@ class Activation(models.Model):
 
     customer = models.ForeignKey(Customer, models.PROTECT, related_name="activations")
     account = models.ForeignKey(BillingAccount, models.PROTECT, null=True, blank=True, related_name="activations")
-    order_item = models.OneToOneField(
-        OrderItem, models.PROTECT, null=True, blank=True, related_name="activation"
-    )
+    order_item = models.OneToOneField(OrderItem, models.PROTECT, null=True, blank=True, related_name="activation")
     device = models.ForeignKey(Device, models.PROTECT, null=True, blank=True, related_name="activations")
     reference = models.CharField(max_length=64, unique=True, help_text="Known to the network by this.")
     service_code = models.CharField(max_length=64, help_text="What the network is told to switch: tv, sports-weekend.")

@@ -5,7 +5,7 @@ about to be asked was committed. Amounts are integer minor units.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,6 +77,10 @@ class Gateway(ABC):
     code: str
 
     @abstractmethod
+    def __init__(self, account: str) -> None:
+        """Raises KeyError for an account that isn't configured."""
+
+    @abstractmethod
     def create(self, request: PaymentRequest, *, idempotency_key: str) -> GatewayPayment:
         """Make the payment's object. Repeated under the same key, it must give the same object, never a second.
 
@@ -114,7 +118,3 @@ class Gateway(ABC):
     @abstractmethod
     def publishable_key(self) -> str:
         """The key that the payer's browser uses."""
-
-    @abstractmethod
-    def events_since(self, since: datetime) -> Iterable[EventNotice]:
-        """What happened, oldest first, for webhooks that never came."""

@@ -80,5 +80,3 @@ def parts(amount: int, currency: str, language: str) -> tuple[str, str, str]:
 
 def _no_break(text: str) -> str:
     return text.replace(" ", "\u00a0").replace("\u202f", "\u00a0")
-
-

@@ -6,384 +6,714 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Customer',
+            name="Customer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(help_text="The operator's own key for this customer.", max_length=64)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('language', models.CharField(default='en', max_length=8)),
-                ('phone', models.CharField(blank=True, help_text='E.164, with +.', max_length=20)),
-                ('email', models.EmailField(blank=True, max_length=254)),
-                ('created_at', models.DateTimeField()),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(help_text="The operator's own key for this customer.", max_length=64)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                ("language", models.CharField(default="en", max_length=8)),
+                ("phone", models.CharField(blank=True, help_text="E.164, with +.", max_length=20)),
+                ("email", models.EmailField(blank=True, max_length=254)),
+                ("created_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='LegalEntity',
+            name="LegalEntity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120)),
-                ('address', models.CharField(blank=True, max_length=200)),
-                ('organization_number', models.CharField(max_length=40)),
-                ('invoice_prefix', models.CharField(default='P', max_length=12)),
-                ('next_invoice_number', models.PositiveIntegerField(default=1)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120)),
+                ("address", models.CharField(blank=True, max_length=200)),
+                ("organization_number", models.CharField(max_length=40)),
+                ("invoice_prefix", models.CharField(default="P", max_length=12)),
+                ("next_invoice_number", models.PositiveIntegerField(default=1)),
             ],
             options={
-                'verbose_name_plural': 'legal entities',
+                "verbose_name_plural": "legal entities",
             },
         ),
         migrations.CreateModel(
-            name='BillingAccount',
+            name="BillingAccount",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(max_length=40)),
-                ('names', models.JSONField(default=dict, help_text='What it is for, by language: {"en": "Mobile", "nb": "Mobil"}.')),
-                ('created_at', models.DateTimeField()),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='billing.customer')),
-                ('legal_entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='billing.legalentity')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(max_length=40)),
+                (
+                    "names",
+                    models.JSONField(
+                        default=dict, help_text='What it is for, by language: {"en": "Mobile", "nb": "Mobil"}.'
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="accounts", to="billing.customer"
+                    ),
+                ),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="accounts", to="billing.legalentity"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='GatewayEvent',
+            name="GatewayEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('gateway', models.SlugField()),
-                ('gateway_account', models.SlugField()),
-                ('event_id', models.CharField(max_length=80)),
-                ('type', models.CharField(max_length=80)),
-                ('api_version', models.CharField(blank=True, max_length=40)),
-                ('object_reference', models.CharField(help_text="The payment's gateway reference where there is one.", max_length=80)),
-                ('digest', models.CharField(help_text='SHA-256 of the raw body.', max_length=64)),
-                ('happened_at', models.DateTimeField(blank=True, null=True)),
-                ('received_at', models.DateTimeField()),
-                ('status', models.CharField(choices=[('received', 'Received'), ('processed', 'Processed'), ('parked', 'Parked')], default='received', max_length=16)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('next_attempt_at', models.DateTimeField()),
-                ('processed_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=200)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("gateway", models.SlugField()),
+                ("gateway_account", models.SlugField()),
+                ("event_id", models.CharField(max_length=80)),
+                ("type", models.CharField(max_length=80)),
+                ("api_version", models.CharField(blank=True, max_length=40)),
+                (
+                    "object_reference",
+                    models.CharField(help_text="The payment's gateway reference where there is one.", max_length=80),
+                ),
+                ("digest", models.CharField(help_text="SHA-256 of the raw body.", max_length=64)),
+                ("happened_at", models.DateTimeField(blank=True, null=True)),
+                ("received_at", models.DateTimeField()),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("received", "Received"), ("processed", "Processed"), ("parked", "Parked")],
+                        default="received",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("next_attempt_at", models.DateTimeField()),
+                ("processed_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'received')), fields=['next_attempt_at'], name='gatewayevent_waiting')],
-                'constraints': [models.UniqueConstraint(fields=('gateway', 'gateway_account', 'event_id'), name='gatewayevent_once')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status", "received")),
+                        fields=["next_attempt_at"],
+                        name="gatewayevent_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("gateway", "gateway_account", "event_id"), name="gatewayevent_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Invoice',
+            name="Invoice",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.CharField(blank=True, help_text='A draft has none.', max_length=64, null=True)),
-                ('status', models.CharField(choices=[('draft', 'Draft'), ('open', 'Open'), ('paid', 'Paid'), ('void', 'Void'), ('uncollectible', 'Uncollectible')], default='draft', max_length=16)),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', models.BigIntegerField(help_text='What the bill says in all, in minor units.')),
-                ('amount_paid', models.BigIntegerField(default=0)),
-                ('vat_amount', models.BigIntegerField(default=0, help_text='Of this, value added tax.')),
-                ('issued_on', models.DateField()),
-                ('due_on', models.DateField()),
-                ('period_start_on', models.DateField(blank=True, null=True)),
-                ('period_end_on', models.DateField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('paid_at', models.DateTimeField(blank=True, null=True)),
-                ('source_digest', models.CharField(blank=True, max_length=64)),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='billing.billingaccount')),
-                ('legal_entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='invoices', to='billing.legalentity')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.CharField(blank=True, help_text="A draft has none.", max_length=64, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("open", "Open"),
+                            ("paid", "Paid"),
+                            ("void", "Void"),
+                            ("uncollectible", "Uncollectible"),
+                        ],
+                        default="draft",
+                        max_length=16,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", models.BigIntegerField(help_text="What the bill says in all, in minor units.")),
+                ("amount_paid", models.BigIntegerField(default=0)),
+                ("vat_amount", models.BigIntegerField(default=0, help_text="Of this, value added tax.")),
+                ("issued_on", models.DateField()),
+                ("due_on", models.DateField()),
+                ("period_start_on", models.DateField(blank=True, null=True)),
+                ("period_end_on", models.DateField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                ("paid_at", models.DateTimeField(blank=True, null=True)),
+                ("source_digest", models.CharField(blank=True, max_length=64)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.billingaccount",
+                    ),
+                ),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="invoices", to="billing.legalentity"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Operator',
+            name="Operator",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField(unique=True)),
-                ('name', models.CharField(max_length=80)),
-                ('host', models.CharField(max_length=253, unique=True)),
-                ('is_default', models.BooleanField(default=False, help_text='Answers for every host that names no other operator.')),
-                ('brand_color', models.CharField(max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-f]{6}\\Z')])),
-                ('mark', models.CharField(blank=True, help_text='The path data of a 24 x 24 outline drawing.', max_length=200)),
-                ('currency', models.CharField(max_length=3)),
-                ('country', models.CharField(max_length=2)),
-                ('languages', models.JSONField(default=list, help_text='Codes, the first one is spoken when nothing else is known.')),
-                ('time_zone', models.CharField(default='UTC', max_length=64)),
-                ('help_phone', models.CharField(max_length=32)),
-                ('channel', models.SlugField(default='outbox', help_text='The registry key of the channel messages go out on.')),
-                ('gateway', models.SlugField(default='stripe')),
-                ('gateway_account', models.SlugField(default='default')),
-                ('link_lifetime_minutes', models.PositiveIntegerField(default=120)),
-                ('is_active', models.BooleanField(default=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField(unique=True)),
+                ("name", models.CharField(max_length=80)),
+                ("host", models.CharField(max_length=253, unique=True)),
+                (
+                    "is_default",
+                    models.BooleanField(
+                        default=False, help_text="Answers for every host that names no other operator."
+                    ),
+                ),
+                (
+                    "brand_color",
+                    models.CharField(
+                        max_length=7, validators=[django.core.validators.RegexValidator("^#[0-9a-f]{6}\\Z")]
+                    ),
+                ),
+                (
+                    "mark",
+                    models.CharField(
+                        blank=True, help_text="The path data of a 24 x 24 outline drawing.", max_length=200
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("country", models.CharField(max_length=2)),
+                (
+                    "languages",
+                    models.JSONField(
+                        default=list, help_text="Codes, the first one is spoken when nothing else is known."
+                    ),
+                ),
+                ("time_zone", models.CharField(default="UTC", max_length=64)),
+                ("help_phone", models.CharField(max_length=32)),
+                (
+                    "channel",
+                    models.SlugField(default="outbox", help_text="The registry key of the channel messages go out on."),
+                ),
+                ("gateway", models.SlugField(default="stripe")),
+                ("gateway_account", models.SlugField(default="default")),
+                ("link_lifetime_minutes", models.PositiveIntegerField(default=120)),
+                ("is_active", models.BooleanField(default=True)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(condition=models.Q(('is_default', True)), fields=('is_default',), name='operator_one_default'), models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='operator_currency_iso'), models.CheckConstraint(condition=models.Q(('link_lifetime_minutes__gt', 0)), name='operator_link_lifetime_positive')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)), fields=("is_default",), name="operator_one_default"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="operator_currency_iso"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("link_lifetime_minutes__gt", 0)), name="operator_link_lifetime_positive"
+                    ),
+                ],
             },
         ),
         migrations.AddField(
-            model_name='legalentity',
-            name='operator',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='legal_entities', to='billing.operator'),
+            model_name="legalentity",
+            name="operator",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="legal_entities", to="billing.operator"
+            ),
         ),
         migrations.AddField(
-            model_name='customer',
-            name='operator',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='customers', to='billing.operator'),
+            model_name="customer",
+            name="operator",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="customers", to="billing.operator"
+            ),
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('actor', models.CharField(help_text='staff:<id>, customer:<link>, system:<name>.', max_length=150)),
-                ('verb', models.SlugField(max_length=60)),
-                ('subject_reference', models.CharField(max_length=120)),
-                ('reason', models.CharField(blank=True, max_length=200)),
-                ('operator', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='audit_entries', to='billing.operator')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("at", models.DateTimeField()),
+                ("actor", models.CharField(help_text="staff:<id>, customer:<link>, system:<name>.", max_length=150)),
+                ("verb", models.SlugField(max_length=60)),
+                ("subject_reference", models.CharField(max_length=120)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="audit_entries",
+                        to="billing.operator",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
+                "verbose_name_plural": "audit entries",
             },
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(help_text="Ours; also the receipt's selector.", max_length=22, unique=True)),
-                ('status', models.CharField(choices=[('created', 'Created'), ('processing', 'Processing'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('canceled', 'Canceled')], default='created', max_length=16)),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', models.BigIntegerField(help_text='What we ask for now, in minor units.')),
-                ('amount_received', models.BigIntegerField(default=0, help_text='What the gateway says it took, as booked.')),
-                ('currency_received', models.CharField(blank=True, max_length=3)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('version_at_gateway', models.PositiveIntegerField(default=0, help_text='The newest one the gateway confirmed.')),
-                ('gateway', models.SlugField()),
-                ('gateway_account', models.SlugField()),
-                ('gateway_reference', models.CharField(blank=True, max_length=80, null=True)),
-                ('gateway_request', models.JSONField(default=dict, help_text='The exact parameters of the creating call.')),
-                ('requested_at', models.DateTimeField(blank=True, help_text='When the creating call was first made.', null=True)),
-                ('method', models.CharField(blank=True, help_text='card, apple_pay, google_pay, sepa_debit ...', max_length=32)),
-                ('card_brand', models.CharField(blank=True, max_length=20)),
-                ('card_last4', models.CharField(blank=True, max_length=4)),
-                ('failure_code', models.CharField(blank=True, max_length=64)),
-                ('needs_person', models.CharField(blank=True, help_text="Why it is on the work list; empty: it isn't.", max_length=64)),
-                ('created_at', models.DateTimeField()),
-                ('touched_at', models.DateTimeField(help_text='When the customer or the gateway last did something.')),
-                ('checked_at', models.DateTimeField(blank=True, help_text='When we last asked the gateway.', null=True)),
-                ('succeeded_at', models.DateTimeField(blank=True, null=True)),
-                ('canceled_at', models.DateTimeField(blank=True, null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='billing.customer')),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='billing.operator')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "reference",
+                    models.CharField(help_text="Ours; also the receipt's selector.", max_length=22, unique=True),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("processing", "Processing"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("canceled", "Canceled"),
+                        ],
+                        default="created",
+                        max_length=16,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", models.BigIntegerField(help_text="What we ask for now, in minor units.")),
+                (
+                    "amount_received",
+                    models.BigIntegerField(default=0, help_text="What the gateway says it took, as booked."),
+                ),
+                ("currency_received", models.CharField(blank=True, max_length=3)),
+                ("version", models.PositiveIntegerField(default=1)),
+                (
+                    "version_at_gateway",
+                    models.PositiveIntegerField(default=0, help_text="The newest one the gateway confirmed."),
+                ),
+                ("gateway", models.SlugField()),
+                ("gateway_account", models.SlugField()),
+                ("gateway_reference", models.CharField(blank=True, max_length=80, null=True)),
+                (
+                    "gateway_request",
+                    models.JSONField(default=dict, help_text="The exact parameters of the creating call."),
+                ),
+                (
+                    "requested_at",
+                    models.DateTimeField(blank=True, help_text="When the creating call was first made.", null=True),
+                ),
+                (
+                    "method",
+                    models.CharField(
+                        blank=True, help_text="card, apple_pay, google_pay, sepa_debit ...", max_length=32
+                    ),
+                ),
+                ("card_brand", models.CharField(blank=True, max_length=20)),
+                ("card_last4", models.CharField(blank=True, max_length=4)),
+                ("failure_code", models.CharField(blank=True, max_length=64)),
+                (
+                    "needs_person",
+                    models.CharField(
+                        blank=True, help_text="Why it is on the work list; empty: it isn't.", max_length=64
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("touched_at", models.DateTimeField(help_text="When the customer or the gateway last did something.")),
+                (
+                    "checked_at",
+                    models.DateTimeField(blank=True, help_text="When we last asked the gateway.", null=True),
+                ),
+                ("succeeded_at", models.DateTimeField(blank=True, null=True)),
+                ("canceled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payments", to="billing.customer"
+                    ),
+                ),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payments", to="billing.operator"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LedgerEntry',
+            name="LedgerEntry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.SlugField(max_length=40)),
-                ('reference', models.CharField(max_length=120, unique=True)),
-                ('booked_at', models.DateTimeField()),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledger_entries', to='billing.operator')),
-                ('payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='ledger_entries', to='billing.payment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.SlugField(max_length=40)),
+                ("reference", models.CharField(max_length=120, unique=True)),
+                ("booked_at", models.DateTimeField()),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_entries",
+                        to="billing.operator",
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_entries",
+                        to="billing.payment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'ledger entries',
+                "verbose_name_plural": "ledger entries",
             },
         ),
         migrations.CreateModel(
-            name='InvoiceReservation',
+            name="InvoiceReservation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('created_at', models.DateTimeField()),
-                ('released_at', models.DateTimeField(blank=True, null=True)),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='billing.invoice')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='reservations', to='billing.payment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("created_at", models.DateTimeField()),
+                ("released_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reservations", to="billing.invoice"
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reservations", to="billing.payment"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PaymentAllocation',
+            name="PaymentAllocation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', models.BigIntegerField()),
-                ('created_at', models.DateTimeField()),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='billing.invoice')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='allocations', to='billing.payment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("amount", models.BigIntegerField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="allocations", to="billing.invoice"
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="allocations", to="billing.payment"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PaymentItem',
+            name="PaymentItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('amount', models.BigIntegerField()),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payment_items', to='billing.invoice')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='billing.payment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("version", models.PositiveIntegerField()),
+                ("amount", models.BigIntegerField()),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payment_items", to="billing.invoice"
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="billing.payment"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='PaymentLink',
+            name="PaymentLink",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('currency', models.CharField(max_length=3)),
-                ('selector', models.CharField(max_length=11, unique=True)),
-                ('created_at', models.DateTimeField()),
-                ('created_by', models.CharField(help_text='The actor, as the audit trail names them.', max_length=150)),
-                ('expires_at', models.DateTimeField()),
-                ('opened_at', models.DateTimeField(blank=True, null=True)),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='billing.customer')),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='billing.operator')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("currency", models.CharField(max_length=3)),
+                ("selector", models.CharField(max_length=11, unique=True)),
+                ("created_at", models.DateTimeField()),
+                ("created_by", models.CharField(help_text="The actor, as the audit trail names them.", max_length=150)),
+                ("expires_at", models.DateTimeField()),
+                ("opened_at", models.DateTimeField(blank=True, null=True)),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="links", to="billing.customer"
+                    ),
+                ),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="links", to="billing.operator"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='payment',
-            name='link',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='billing.paymentlink'),
+            model_name="payment",
+            name="link",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="payments", to="billing.paymentlink"
+            ),
         ),
         migrations.CreateModel(
-            name='LinkEvent',
+            name="LinkEvent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.SlugField(max_length=40)),
-                ('at', models.DateTimeField()),
-                ('payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='events', to='billing.payment')),
-                ('link', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='billing.paymentlink')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("kind", models.SlugField(max_length=40)),
+                ("at", models.DateTimeField()),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="billing.payment",
+                    ),
+                ),
+                (
+                    "link",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="events", to="billing.paymentlink"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='InvoiceLine',
+            name="InvoiceLine",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('names', models.JSONField(default=dict, help_text='What it is for, by language.')),
-                ('amount', models.BigIntegerField(help_text='With tax, in minor units; a rebate is negative.')),
-                ('vat_amount', models.BigIntegerField(default=0)),
-                ('vat_rate', models.PositiveIntegerField(default=0, help_text='In hundredths of a percent: 25 % is 2500.')),
-                ('invoice', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='billing.invoice')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("names", models.JSONField(default=dict, help_text="What it is for, by language.")),
+                ("amount", models.BigIntegerField(help_text="With tax, in minor units; a rebate is negative.")),
+                ("vat_amount", models.BigIntegerField(default=0)),
+                (
+                    "vat_rate",
+                    models.PositiveIntegerField(default=0, help_text="In hundredths of a percent: 25 % is 2500."),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="billing.invoice"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('invoice', 'position'), name='invoiceline_position_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("invoice", "position"), name="invoiceline_position_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='LedgerPosting',
+            name="LedgerPosting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('account', models.CharField(max_length=80)),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', models.BigIntegerField()),
-                ('customer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.customer')),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.ledgerentry')),
-                ('invoice', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.invoice')),
-                ('legal_entity', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='billing.legalentity')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("account", models.CharField(max_length=80)),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", models.BigIntegerField()),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.customer",
+                    ),
+                ),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="postings", to="billing.ledgerentry"
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.invoice",
+                    ),
+                ),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.legalentity",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['account', 'currency'], name='ledgerposting_account')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount', 0), _negated=True), name='ledgerposting_not_zero'), models.CheckConstraint(condition=models.Q(models.Q(('account', 'receivable'), _negated=True), models.Q(('customer__isnull', False), ('invoice__isnull', False)), _connector='OR'), name='ledgerposting_receivable_has_invoice'), models.CheckConstraint(condition=models.Q(models.Q(('account', 'credit'), _negated=True), ('customer__isnull', False), _connector='OR'), name='ledgerposting_credit_has_customer')],
+                "indexes": [models.Index(fields=["account", "currency"], name="ledgerposting_account")],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("amount", 0), _negated=True), name="ledgerposting_not_zero"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("account", "receivable"), _negated=True),
+                            models.Q(("customer__isnull", False), ("invoice__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="ledgerposting_receivable_has_invoice",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("account", "credit"), _negated=True), ("customer__isnull", False), _connector="OR"
+                        ),
+                        name="ledgerposting_credit_has_customer",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['account', 'status', 'due_on'], name='invoice_account_open'),
+            model_name="invoice",
+            index=models.Index(fields=["account", "status", "due_on"], name="invoice_account_open"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.UniqueConstraint(fields=('legal_entity', 'number'), name='invoice_number_once'),
+            model_name="invoice",
+            constraint=models.UniqueConstraint(fields=("legal_entity", "number"), name="invoice_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='invoice_amount_positive'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="invoice_amount_positive"),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_paid__gte', 0), ('amount_paid__lte', models.F('amount'))), name='invoice_paid_within_amount'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_paid__gte", 0), ("amount_paid__lte", models.F("amount"))),
+                name="invoice_paid_within_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'paid'), _negated=True), ('amount_paid', models.F('amount')), _connector='OR'), name='invoice_paid_means_all'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "paid"), _negated=True), ("amount_paid", models.F("amount")), _connector="OR"
+                ),
+                name="invoice_paid_means_all",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status__in', ['draft', 'void']), _negated=True), ('amount_paid', 0), _connector='OR'), name='invoice_draft_or_void_unpaid'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status__in", ["draft", "void"]), _negated=True), ("amount_paid", 0), _connector="OR"
+                ),
+                name="invoice_draft_or_void_unpaid",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['draft', 'void']), ('number__isnull', False), _connector='OR'), name='invoice_open_has_number'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("status__in", ["draft", "void"]), ("number__isnull", False), _connector="OR"),
+                name="invoice_open_has_number",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='invoice',
-            constraint=models.CheckConstraint(condition=models.Q(('currency__regex', '^[A-Z]{3}$')), name='invoice_currency_iso'),
+            model_name="invoice",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("currency__regex", "^[A-Z]{3}$")), name="invoice_currency_iso"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='billingaccount',
-            constraint=models.UniqueConstraint(fields=('legal_entity', 'number'), name='billingaccount_number_once'),
+            model_name="billingaccount",
+            constraint=models.UniqueConstraint(fields=("legal_entity", "number"), name="billingaccount_number_once"),
         ),
         migrations.AddConstraint(
-            model_name='legalentity',
-            constraint=models.UniqueConstraint(fields=('operator', 'organization_number'), name='legalentity_number_once'),
+            model_name="legalentity",
+            constraint=models.UniqueConstraint(
+                fields=("operator", "organization_number"), name="legalentity_number_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='customer',
-            constraint=models.UniqueConstraint(fields=('operator', 'reference'), name='customer_reference_once'),
+            model_name="customer",
+            constraint=models.UniqueConstraint(fields=("operator", "reference"), name="customer_reference_once"),
         ),
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['subject_reference', 'at'], name='auditentry_subject'),
+            model_name="auditentry",
+            index=models.Index(fields=["subject_reference", "at"], name="auditentry_subject"),
         ),
         migrations.AddIndex(
-            model_name='ledgerentry',
-            index=models.Index(fields=['operator', 'booked_at'], name='ledgerentry_operator_time'),
+            model_name="ledgerentry",
+            index=models.Index(fields=["operator", "booked_at"], name="ledgerentry_operator_time"),
         ),
         migrations.AddConstraint(
-            model_name='invoicereservation',
-            constraint=models.UniqueConstraint(condition=models.Q(('released_at__isnull', True)), fields=('invoice',), name='invoicereservation_one_at_a_time'),
+            model_name="invoicereservation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("released_at__isnull", True)),
+                fields=("invoice",),
+                name="invoicereservation_one_at_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentallocation',
-            constraint=models.UniqueConstraint(fields=('payment', 'invoice'), name='paymentallocation_once'),
+            model_name="paymentallocation",
+            constraint=models.UniqueConstraint(fields=("payment", "invoice"), name="paymentallocation_once"),
         ),
         migrations.AddConstraint(
-            model_name='paymentallocation',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='paymentallocation_amount_positive'),
+            model_name="paymentallocation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="paymentallocation_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentitem',
-            constraint=models.UniqueConstraint(fields=('payment', 'version', 'invoice'), name='paymentitem_invoice_once'),
+            model_name="paymentitem",
+            constraint=models.UniqueConstraint(
+                fields=("payment", "version", "invoice"), name="paymentitem_invoice_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentitem',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='paymentitem_amount_positive'),
+            model_name="paymentitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="paymentitem_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='paymentlink',
-            constraint=models.CheckConstraint(condition=models.Q(('expires_at__gt', models.F('created_at'))), name='paymentlink_expires_later'),
+            model_name="paymentlink",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("expires_at__gt", models.F("created_at"))), name="paymentlink_expires_later"
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['status', 'touched_at'], name='payment_status_touched'),
+            model_name="payment",
+            index=models.Index(fields=["status", "touched_at"], name="payment_status_touched"),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payment_amount_positive'),
+            model_name="payment",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="payment_amount_positive"),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount_received__gte', 0)), name='payment_received_not_negative'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount_received__gte", 0)), name="payment_received_not_negative"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('gateway', 'gateway_account', 'gateway_reference'), name='payment_gateway_reference_once'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                fields=("gateway", "gateway_account", "gateway_reference"), name="payment_gateway_reference_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['created', 'processing', 'failed'])), fields=('link',), name='payment_one_open_per_link'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["created", "processing", "failed"])),
+                fields=("link",),
+                name="payment_one_open_per_link",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'succeeded'), _negated=True), ('succeeded_at__isnull', False), _connector='OR'), name='payment_succeeded_has_time'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "succeeded"), _negated=True), ("succeeded_at__isnull", False), _connector="OR"
+                ),
+                name="payment_succeeded_has_time",
+            ),
         ),
         migrations.AddIndex(
-            model_name='linkevent',
-            index=models.Index(fields=['payment', '-id'], name='linkevent_payment_newest'),
+            model_name="linkevent",
+            index=models.Index(fields=["payment", "-id"], name="linkevent_payment_newest"),
         ),
     ]

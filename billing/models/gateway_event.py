@@ -29,9 +29,7 @@ class GatewayEvent(models.Model):
             models.UniqueConstraint(fields=["gateway", "gateway_account", "event_id"], name="gatewayevent_once")
         ]
         indexes = [
-            models.Index(
-                fields=["next_attempt_at"], condition=models.Q(status="received"), name="gatewayevent_waiting"
-            )
+            models.Index(fields=["next_attempt_at"], condition=models.Q(status="received"), name="gatewayevent_waiting")
         ]
 
     def __str__(self) -> str:

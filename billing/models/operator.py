@@ -28,9 +28,7 @@ class Operator(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["is_default"], condition=Q(is_default=True), name="operator_one_default"
-            ),
+            models.UniqueConstraint(fields=["is_default"], condition=Q(is_default=True), name="operator_one_default"),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="operator_currency_iso"),
             models.CheckConstraint(condition=Q(link_lifetime_minutes__gt=0), name="operator_link_lifetime_positive"),
         ]

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class BackofficeConfig(AppConfig):
@@ -7,3 +8,9 @@ class BackofficeConfig(AppConfig):
     name = "payportal.backoffice"
     label = "backoffice"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from payportal.backoffice import roles
+
+        # Permissions of all apps exist once the last app has been through its own post_migrate: this is that one.
+        post_migrate.connect(roles.install, sender=self, dispatch_uid="backoffice.roles")

@@ -7,3 +7,10 @@ class DemoConfig(AppConfig):
     name = "payportal.demo"
     label = "demo"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from payportal.demo.phone import DemoPhone
+        from payportal.messaging import channels
+        from payportal.messaging.channels.outbox import Outbox
+
+        channels.register(Outbox(DemoPhone()))

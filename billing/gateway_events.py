@@ -1,0 +1,126 @@
+"""What gateways tell us by webhook: kept first, answered fast, and only then looked into.
+
+A webhook is a trigger (law 7): nothing in it is believed but that something happened to an object.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import F
+
+from billing import gateways, payments
+from billing.gateways.base import GatewayError, GatewayPayment, GatewayUnknown
+from billing.models import GatewayEvent, Payment
+
+log = structlog.get_logger(__name__)
+Status = GatewayEvent.Status
+
+ATTEMPTS = 12
+LEASE = timedelta(seconds=60)
+FIRST_WAIT_SECONDS = 2
+LONGEST_WAIT_SECONDS = 600
+BATCH = 200
+
+
+def receive(*, gateway_code: str, account: str, body: bytes, headers: Mapping[str, str], now: datetime) -> int | None:
+    """Verify a webhook and keep that it came; its row's id, or None when it came before.
+
+    Raises InvalidSignature and ValueError (nothing is kept), KeyError for an account that isn't configured.
+    """
+    notice = gateways.get(gateway_code, account).read_webhook(body, headers, now=now)
+    row = GatewayEvent(
+        gateway=gateway_code,
+        gateway_account=account,
+        event_id=notice.event_id,
+        type=notice.type,
+        api_version=notice.api_version,
+        object_reference=notice.object_reference,
+        digest=hashlib.sha256(body).hexdigest(),
+        happened_at=notice.happened_at,
+        received_at=now,
+        next_attempt_at=now,
+    )
+    # One statement decides between eight threads that bring the same event.
+    GatewayEvent.objects.bulk_create([row], ignore_conflicts=True)
+    return (
+        GatewayEvent.objects.filter(
+            gateway=gateway_code, gateway_account=account, event_id=notice.event_id, status=Status.RECEIVED, attempts=0
+        )
+        .values_list("pk", flat=True)
+        .first()
+    )
+
+
+def process(event_id: int, now: datetime) -> bool:
+    """Fetch what an event is about and settle it; False when another worker has it or it is done."""
+    if not _claim(event_id, now):
+        return False
+    event = GatewayEvent.objects.get(pk=event_id)
+    try:
+        note = _look_into(event, now)
+    except GatewayUnknown as error:
+        _postpone(event, type(error).__name__, now)
+        return False
+    except GatewayError as error:
+        note = str(error)
+    except Exception as error:
+        # A poison event is tried again and parked in the end; the others go on.
+        log.exception("gateway_event_failed", event=event.event_id)
+        _postpone(event, type(error).__name__, now)
+        return False
+    return bool(
+        GatewayEvent.objects.filter(pk=event.pk, status=Status.RECEIVED).update(
+            status=Status.PROCESSED, processed_at=now, error=note[:200]
+        )
+    )
+
+
+def process_waiting(now: datetime) -> int:
+    """Process what was left lying; how many were done."""
+    waiting = GatewayEvent.objects.filter(status=Status.RECEIVED, next_attempt_at__lte=now).order_by("next_attempt_at")
+    return sum(process(key, now) for key in list(waiting.values_list("pk", flat=True)[:BATCH]))
+
+
+def _claim(event_id: int, now: datetime) -> bool:
+    return bool(
+        GatewayEvent.objects.filter(pk=event_id, status=Status.RECEIVED, next_attempt_at__lte=now).update(
+            next_attempt_at=now + LEASE, attempts=F("attempts") + 1
+        )
+    )
+
+
+def _postpone(event: GatewayEvent, error: str, now: datetime) -> None:
+    wait = min(FIRST_WAIT_SECONDS * 2 ** (event.attempts - 1), LONGEST_WAIT_SECONDS)
+    status = Status.PARKED if event.attempts >= ATTEMPTS else Status.RECEIVED
+    GatewayEvent.objects.filter(pk=event.pk, status=Status.RECEIVED).update(
+        status=status, next_attempt_at=now + timedelta(seconds=wait), error=error[:200]
+    )
+
+
+def _look_into(event: GatewayEvent, now: datetime) -> str:
+    """Settle the payment that the event is about; what to remember of it."""
+    if not event.object_reference:
+        return "not about a payment"
+    known = Payment.objects.filter(
+        gateway=event.gateway, gateway_account=event.gateway_account, gateway_reference=event.object_reference
+    ).first()
+    if known and known.status == Payment.Status.SUCCEEDED:
+        return ""
+    truth = gateways.get(event.gateway, event.gateway_account).retrieve(event.object_reference)
+    payment = known or _made_by_us(event, truth)
+    if payment is None:
+        return "not ours"
+    payments.settle(payment.pk, truth, now)
+    return ""
+
+
+def _made_by_us(event: GatewayEvent, truth: GatewayPayment) -> Payment | None:
+    """The payment of an object whose creating call was never answered: the object carries our reference."""
+    return Payment.objects.filter(
+        reference=truth.metadata.get("payment", ""),
+        gateway=event.gateway,
+        gateway_account=event.gateway_account,
+        gateway_reference__isnull=True,
+    ).first()

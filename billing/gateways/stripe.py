@@ -1,0 +1,181 @@
+"""Stripe, by its SDK: PaymentIntents with automatic payment methods.
+
+Sources: docs.stripe.com/api/payment_intents, /api/idempotent_requests, /payments/paymentintents/lifecycle and
+/webhooks/signature, API version 2026-10-28.endive.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import stripe
+from django.conf import settings
+
+from billing.gateways.base import (
+    EventNotice,
+    Gateway,
+    GatewayConflict,
+    GatewayError,
+    GatewayPayment,
+    GatewayUnknown,
+    InvalidSignature,
+    PaymentRequest,
+)
+
+T = TypeVar("T")
+
+# PaymentIntent status -> ours. `requires_payment_method` means new and refused alike: see `_status`.
+STATUSES = {
+    "requires_payment_method": "created",
+    "requires_confirmation": "created",
+    "requires_action": "created",
+    "requires_capture": "processing",
+    "processing": "processing",
+    "succeeded": "succeeded",
+    "canceled": "canceled",
+}
+# How old a signature may be; Stripe signs every delivery anew, repeats too.
+SIGNATURE_TOLERANCE_SECONDS = 300
+
+
+class StripeGateway(Gateway):
+    """One Stripe account."""
+
+    code = "stripe"
+
+    def __init__(self, account: str) -> None:
+        self._account = settings.STRIPE_ACCOUNTS[account]
+        self._client = stripe.StripeClient(
+            self._account.secret_key,
+            stripe_version=settings.STRIPE_API_VERSION,
+            base_addresses={"api": settings.STRIPE_API_BASE},
+            # The SDK's own 80 s and two retries would hold a small server's threads.
+            http_client=stripe.RequestsClient(timeout=settings.STRIPE_TIMEOUT_SECONDS),
+            max_network_retries=1,
+        )
+
+    @property
+    def publishable_key(self) -> str:
+        return str(self._account.publishable_key)
+
+    def create(self, request: PaymentRequest, *, idempotency_key: str) -> GatewayPayment:
+        params: Any = {
+            **_asked(request),
+            "automatic_payment_methods": {"enabled": True},
+        }
+        options: Any = {"idempotency_key": idempotency_key}
+        return _read(_call(lambda: self._client.v1.payment_intents.create(params, options)))
+
+    def update(self, reference: str, request: PaymentRequest) -> GatewayPayment:
+        params: Any = _asked(request)
+        return _read(_call(lambda: self._client.v1.payment_intents.update(reference, params)))
+
+    def retrieve(self, reference: str) -> GatewayPayment:
+        params: Any = {"expand": ["latest_charge"]}
+        return _read(_call(lambda: self._client.v1.payment_intents.retrieve(reference, params)))
+
+    def cancel(self, reference: str) -> GatewayPayment:
+        params: Any = {"cancellation_reason": "abandoned"}
+        try:
+            return _read(_call(lambda: self._client.v1.payment_intents.cancel(reference, params)))
+        except GatewayConflict:
+            return self.retrieve(reference)
+
+    def find(self, payment_reference: str, *, created_after: datetime) -> GatewayPayment | None:
+        # A list is up to date at once; Stripe's search lags by up to a minute.
+        params: Any = {
+            "created": {
+                "gte": int(created_after.timestamp()),
+                "lte": int((created_after + timedelta(days=2)).timestamp()),
+            },
+            "limit": 100,
+        }
+        page = _call(lambda: self._client.v1.payment_intents.list(params))
+        for intent in page.auto_paging_iter():
+            if dict(intent.metadata or {}).get("payment") == payment_reference:
+                return self.retrieve(intent.id)
+        return None
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str], *, now: datetime) -> EventNotice:
+        header = headers.get("Stripe-Signature", "")
+        if not any([_is_signed(body, header, secret) for secret in self._account.webhook_secrets]):
+            raise InvalidSignature
+        event = json.loads(body)
+        try:
+            subject = event["data"]["object"]
+            is_intent = subject.get("object") == "payment_intent"
+            return EventNotice(
+                event_id=str(event["id"])[:80],
+                type=str(event["type"])[:80],
+                api_version=str(event.get("api_version") or "")[:40],
+                object_reference=str((subject["id"] if is_intent else subject.get("payment_intent")) or "")[:80],
+                happened_at=datetime.fromtimestamp(int(event["created"]), UTC),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError("not an event of Stripe's") from error
+
+
+def _asked(request: PaymentRequest) -> dict[str, Any]:
+    return {
+        "amount": request.amount,
+        "currency": request.currency.lower(),
+        "metadata": {"payment": request.payment_reference, "version": str(request.version)},
+        "expand": ["latest_charge"],
+    }
+
+
+def _is_signed(body: bytes, header: str, secret: str) -> bool:
+    try:
+        stripe.WebhookSignature.verify_header(
+            body.decode("utf-8"), header, secret, tolerance=SIGNATURE_TOLERANCE_SECONDS
+        )
+    except (stripe.SignatureVerificationError, ValueError):
+        return False
+    return True
+
+
+def _call(function: Callable[[], T]) -> T:
+    """Stripe's errors in our three words: conflict, refused, unknown."""
+    try:
+        return function()
+    except stripe.InvalidRequestError as error:
+        if error.code == "payment_intent_unexpected_state":
+            raise GatewayConflict(error.code) from None
+        if error.code == "idempotency_key_in_use" or error.http_status == 409:
+            raise GatewayUnknown("in flight") from None
+        raise GatewayError(f"{error.code or error.http_status}") from None
+    except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
+        if error.http_status == 409:
+            raise GatewayUnknown("in flight") from None
+        raise GatewayError(type(error).__name__) from None
+    except stripe.StripeError as error:
+        # Time-outs, broken bodies, 429 and 5xx: it may have happened.
+        raise GatewayUnknown(type(error).__name__) from None
+
+
+def _read(intent: stripe.PaymentIntent) -> GatewayPayment:
+    charge = intent.latest_charge
+    details = getattr(charge, "payment_method_details", None) if isinstance(charge, stripe.StripeObject) else None
+    card = getattr(details, "card", None)
+    wallet = getattr(card, "wallet", None)
+    error = intent.last_payment_error
+    return GatewayPayment(
+        reference=intent.id,
+        status=_status(intent),
+        amount=intent.amount,
+        currency=intent.currency.upper(),
+        amount_received=intent.amount_received or 0,
+        metadata=intent.metadata.to_dict() if intent.metadata else {},
+        method=str(getattr(wallet, "type", None) or getattr(details, "type", None) or ""),
+        card_brand=str(getattr(card, "brand", None) or ""),
+        card_last4=str(getattr(card, "last4", None) or ""),
+        failure_code=str((error and (error.decline_code or error.code)) or ""),
+        client_secret=str(intent.client_secret or ""),
+    )
+
+
+def _status(intent: stripe.PaymentIntent) -> str:
+    if intent.status == "requires_payment_method" and intent.last_payment_error:
+        return "failed"
+    return STATUSES[intent.status]

@@ -1,0 +1,64 @@
+"""The sweep over payments: what a webhook or a browser failed to bring is fetched, what was left is canceled."""
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Q, QuerySet
+
+from billing.gateways.base import GatewayError, GatewayUnknown
+from billing.models import Payment
+from billing.payments.asking import cancel, refresh
+
+log = structlog.get_logger(__name__)
+Status = Payment.Status
+
+ABANDONED_AFTER = timedelta(minutes=30)
+RECENT = timedelta(hours=1)
+RARELY = timedelta(minutes=10)
+BATCH = 200
+
+
+def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int:
+    """Ask the gateway about every open payment that is due to be asked about; how many were asked about.
+
+    What was touched within the last hour is due each ``every``, the rest every ten minutes. What was created or
+    failed and untouched for 30 minutes is canceled at the gateway, and released on its answer (law 8).
+    """
+    asked = 0
+    for payment in _due(now, every)[:BATCH]:
+        if _claim(payment, now):
+            asked += 1
+            _look_after(payment, now)
+    return asked
+
+
+def _due(now: datetime, every: timedelta) -> QuerySet[Payment]:
+    recent = Q(touched_at__gt=now - RECENT)
+    return (
+        Payment.objects.filter(status__in=Payment.OPEN)
+        .filter(
+            Q(checked_at__isnull=True, touched_at__lte=now - min(every, timedelta(seconds=2)))
+            | recent & Q(checked_at__lte=now - every)
+            | ~recent & Q(checked_at__lte=now - RARELY)
+        )
+        .order_by("touched_at")
+    )
+
+
+def _claim(payment: Payment, now: datetime) -> bool:
+    """Two sweeps at once ask once."""
+    seen = Payment.objects.filter(pk=payment.pk, checked_at=payment.checked_at)
+    if payment.checked_at is None:
+        seen = Payment.objects.filter(pk=payment.pk, checked_at__isnull=True)
+    return bool(seen.update(checked_at=now))
+
+
+def _look_after(payment: Payment, now: datetime) -> None:
+    is_left = payment.status in (Status.CREATED, Status.FAILED) and payment.touched_at <= now - ABANDONED_AFTER
+    if not is_left:
+        refresh(payment.pk, now)
+        return
+    try:
+        cancel(payment.pk, now)
+    except (GatewayUnknown, GatewayError) as error:
+        log.warning("payment_not_canceled", payment=payment.reference, error=type(error).__name__)
