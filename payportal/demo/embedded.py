@@ -68,6 +68,7 @@ class Postgres:
                 f"the demo's data was made by PostgreSQL {made_by}, but {self.home.binaries.postgres} is version "
                 f"{self.home.binaries.postgres_version}: run bin/demo --fresh to begin anew"
             )
+        _forget_stale_lock(self.data)
 
     def command(self, log: Path) -> Command:
         """How to run it. Fast shutdown when asked (SIGINT), immediate when we die (SIGQUIT): the WAL has it all."""
@@ -184,6 +185,22 @@ def _make_cluster(home: Home, data: Path) -> None:
     if spawn(command).wait() != 0:
         raise DemoError(f"PostgreSQL's initdb failed: {last_line(log)} (all of it: {log})")
     unfinished.rename(data)
+
+
+def _forget_stale_lock(data: Path) -> None:
+    """Remove the lock of a PostgreSQL that was killed, when its process id belongs to something else by now.
+
+    PostgreSQL itself refuses to start if a process of the same user has the id that the lock names; after a restart
+    of the machine that may be our own Valkey. Where the kernel doesn't tell what runs (no /proc), the lock stays.
+    """
+    lock = data / "postmaster.pid"
+    try:
+        pid = int(lock.read_text().split()[0])
+        running = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError, IndexError):
+        return
+    if os.fsencode(data) not in running.split(b"\0"):
+        lock.unlink()
 
 
 def wait_until_answers(server: Postgres | Valkey, process: "subprocess.Popen[bytes]", log: Path) -> None:
