@@ -5,141 +5,326 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('billing', '0001_initial'),
+        ("billing", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Device',
+            name="Device",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(help_text="The network's key for it.", max_length=64, unique=True)),
-                ('kind', models.CharField(choices=[('tv', 'Tv'), ('sim', 'Sim')], max_length=16)),
-                ('names', models.JSONField(default=dict, help_text='Where it stands, by language: {"en": "living room"}.')),
-                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='billing.billingaccount')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='devices', to='billing.customer')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(help_text="The network's key for it.", max_length=64, unique=True)),
+                ("kind", models.CharField(choices=[("tv", "Tv"), ("sim", "Sim")], max_length=16)),
+                (
+                    "names",
+                    models.JSONField(default=dict, help_text='Where it stands, by language: {"en": "living room"}.'),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="devices",
+                        to="billing.billingaccount",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="devices", to="billing.customer"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(max_length=22, unique=True)),
-                ('status', models.CharField(choices=[('acknowledged', 'Acknowledged'), ('in_progress', 'In Progress'), ('held', 'Held'), ('completed', 'Completed'), ('partial', 'Partial'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='acknowledged', max_length=16)),
-                ('created_at', models.DateTimeField()),
-                ('completed_at', models.DateTimeField(blank=True, null=True)),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='orders', to='billing.customer')),
-                ('invoice', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='order', to='billing.invoice')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(max_length=22, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("acknowledged", "Acknowledged"),
+                            ("in_progress", "In Progress"),
+                            ("held", "Held"),
+                            ("completed", "Completed"),
+                            ("partial", "Partial"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="acknowledged",
+                        max_length=16,
+                    ),
+                ),
+                ("created_at", models.DateTimeField()),
+                ("completed_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="orders", to="billing.customer"
+                    ),
+                ),
+                (
+                    "invoice",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="order", to="billing.invoice"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OrderItem',
+            name="OrderItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('amount', models.BigIntegerField(help_text='The price at the time, with tax, in minor units.')),
-                ('duration_days', models.PositiveIntegerField()),
-                ('device', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='order_items', to='activation.device')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='activation.order')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("amount", models.BigIntegerField(help_text="The price at the time, with tax, in minor units.")),
+                ("duration_days", models.PositiveIntegerField()),
+                (
+                    "device",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="order_items",
+                        to="activation.device",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="items", to="activation.order"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Activation',
+            name="Activation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reference', models.CharField(help_text='Known to the network by this.', max_length=64, unique=True)),
-                ('service_code', models.CharField(help_text='What the network is told to switch: tv, sports-weekend.', max_length=64)),
-                ('names', models.JSONField(default=dict)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('ended', 'Ended')], default='active', max_length=16)),
-                ('started_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField(blank=True, null=True)),
-                ('ended_at', models.DateTimeField(blank=True, null=True)),
-                ('suspension', models.PositiveIntegerField(default=0)),
-                ('account', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='activations', to='billing.billingaccount')),
-                ('customer', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='activations', to='billing.customer')),
-                ('device', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='activations', to='activation.device')),
-                ('order_item', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='activation', to='activation.orderitem')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reference", models.CharField(help_text="Known to the network by this.", max_length=64, unique=True)),
+                (
+                    "service_code",
+                    models.CharField(
+                        help_text="What the network is told to switch: tv, sports-weekend.", max_length=64
+                    ),
+                ),
+                ("names", models.JSONField(default=dict)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("active", "Active"), ("suspended", "Suspended"), ("ended", "Ended")],
+                        default="active",
+                        max_length=16,
+                    ),
+                ),
+                ("started_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField(blank=True, null=True)),
+                ("ended_at", models.DateTimeField(blank=True, null=True)),
+                ("suspension", models.PositiveIntegerField(default=0)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="activations",
+                        to="billing.billingaccount",
+                    ),
+                ),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="activations", to="billing.customer"
+                    ),
+                ),
+                (
+                    "device",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="activations",
+                        to="activation.device",
+                    ),
+                ),
+                (
+                    "order_item",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="activation",
+                        to="activation.orderitem",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Package',
+            name="Package",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.SlugField()),
-                ('kind', models.CharField(choices=[('tv', 'Tv'), ('data', 'Data')], max_length=16)),
-                ('names', models.JSONField(default=dict, help_text='By language: {"en": "Films", "nb": "Film"}.')),
-                ('icon', models.SlugField(default='play', help_text="Which drawing of the page's own set: ball, film, data, play.")),
-                ('currency', models.CharField(max_length=3)),
-                ('amount', models.BigIntegerField(help_text='Price with tax, in minor units.')),
-                ('vat_rate', models.PositiveIntegerField(default=0, help_text='In hundredths of a percent: 25 % is 2500.')),
-                ('duration_days', models.PositiveIntegerField()),
-                ('position', models.PositiveIntegerField(default=0)),
-                ('is_on_offer', models.BooleanField(default=True)),
-                ('legal_entity', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='packages', to='billing.legalentity')),
-                ('operator', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='packages', to='billing.operator')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code", models.SlugField()),
+                ("kind", models.CharField(choices=[("tv", "Tv"), ("data", "Data")], max_length=16)),
+                ("names", models.JSONField(default=dict, help_text='By language: {"en": "Films", "nb": "Film"}.')),
+                (
+                    "icon",
+                    models.SlugField(
+                        default="play", help_text="Which drawing of the page's own set: ball, film, data, play."
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", models.BigIntegerField(help_text="Price with tax, in minor units.")),
+                (
+                    "vat_rate",
+                    models.PositiveIntegerField(default=0, help_text="In hundredths of a percent: 25 % is 2500."),
+                ),
+                ("duration_days", models.PositiveIntegerField()),
+                ("position", models.PositiveIntegerField(default=0)),
+                ("is_on_offer", models.BooleanField(default=True)),
+                (
+                    "legal_entity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="packages", to="billing.legalentity"
+                    ),
+                ),
+                (
+                    "operator",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="packages", to="billing.operator"
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='orderitem',
-            name='package',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='order_items', to='activation.package'),
+            model_name="orderitem",
+            name="package",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="order_items", to="activation.package"
+            ),
         ),
         migrations.CreateModel(
-            name='ActivationJob',
+            name="ActivationJob",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('activate', 'Activate'), ('restore', 'Restore'), ('end', 'End')], max_length=16)),
-                ('idempotency_key', models.CharField(max_length=80, unique=True)),
-                ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('done', 'Done'), ('parked', 'Parked')], default='queued', max_length=16)),
-                ('attempts', models.PositiveIntegerField(default=0)),
-                ('created_at', models.DateTimeField()),
-                ('run_after', models.DateTimeField()),
-                ('claimed_until', models.DateTimeField(blank=True, null=True)),
-                ('claim', models.PositiveIntegerField(default=0)),
-                ('done_at', models.DateTimeField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=200)),
-                ('activation', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='activation.activation')),
-                ('payment', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='activation_jobs', to='billing.payment')),
-                ('order_item', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='jobs', to='activation.orderitem')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("activate", "Activate"), ("restore", "Restore"), ("end", "End")], max_length=16
+                    ),
+                ),
+                ("idempotency_key", models.CharField(max_length=80, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[("queued", "Queued"), ("running", "Running"), ("done", "Done"), ("parked", "Parked")],
+                        default="queued",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField()),
+                ("run_after", models.DateTimeField()),
+                ("claimed_until", models.DateTimeField(blank=True, null=True)),
+                ("claim", models.PositiveIntegerField(default=0)),
+                ("done_at", models.DateTimeField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=200)),
+                (
+                    "activation",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="activation.activation",
+                    ),
+                ),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="activation_jobs",
+                        to="billing.payment",
+                    ),
+                ),
+                (
+                    "order_item",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="jobs",
+                        to="activation.orderitem",
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status__in', ['queued', 'running'])), fields=['run_after'], name='activationjob_waiting')],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('kind', 'activate')), fields=('order_item',), name='activationjob_one_per_item'), models.CheckConstraint(condition=models.Q(models.Q(('kind', 'activate'), ('order_item__isnull', False)), models.Q(('activation__isnull', False), ('kind__in', ['restore', 'end'])), _connector='OR'), name='activationjob_has_subject')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["queued", "running"])),
+                        fields=["run_after"],
+                        name="activationjob_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "activate")),
+                        fields=("order_item",),
+                        name="activationjob_one_per_item",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "activate"), ("order_item__isnull", False)),
+                            models.Q(("activation__isnull", False), ("kind__in", ["restore", "end"])),
+                            _connector="OR",
+                        ),
+                        name="activationjob_has_subject",
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='activation',
-            index=models.Index(condition=models.Q(('status', 'active')), fields=['ends_at'], name='activation_ending'),
+            model_name="activation",
+            index=models.Index(condition=models.Q(("status", "active")), fields=["ends_at"], name="activation_ending"),
         ),
         migrations.AddIndex(
-            model_name='activation',
-            index=models.Index(condition=models.Q(('status', 'suspended')), fields=['account'], name='activation_suspended'),
+            model_name="activation",
+            index=models.Index(
+                condition=models.Q(("status", "suspended")), fields=["account"], name="activation_suspended"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='activation',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__isnull', True), ('ends_at__gt', models.F('started_at')), _connector='OR'), name='activation_ends_after_start'),
+            model_name="activation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__isnull", True), ("ends_at__gt", models.F("started_at")), _connector="OR"),
+                name="activation_ends_after_start",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='package',
-            constraint=models.UniqueConstraint(fields=('operator', 'code'), name='package_code_once'),
+            model_name="package",
+            constraint=models.UniqueConstraint(fields=("operator", "code"), name="package_code_once"),
         ),
         migrations.AddConstraint(
-            model_name='package',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='package_amount_positive'),
+            model_name="package",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="package_amount_positive"),
         ),
         migrations.AddConstraint(
-            model_name='package',
-            constraint=models.CheckConstraint(condition=models.Q(('duration_days__gt', 0)), name='package_duration_positive'),
+            model_name="package",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("duration_days__gt", 0)), name="package_duration_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='orderitem',
-            constraint=models.UniqueConstraint(fields=('order', 'package'), name='orderitem_package_once'),
+            model_name="orderitem",
+            constraint=models.UniqueConstraint(fields=("order", "package"), name="orderitem_package_once"),
         ),
         migrations.AddConstraint(
-            model_name='orderitem',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='orderitem_amount_positive'),
+            model_name="orderitem",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="orderitem_amount_positive"),
         ),
     ]

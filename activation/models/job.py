@@ -36,10 +36,11 @@ class ActivationJob(models.Model):
     activation = models.ForeignKey(Activation, models.PROTECT, null=True, blank=True, related_name="jobs")
     payment = models.ForeignKey(Payment, models.PROTECT, null=True, blank=True, related_name="activation_jobs")
     idempotency_key = models.CharField(max_length=80, unique=True)
+    request = models.JSONField(default=dict, help_text="What the network is asked for, the same at every try.")
     status = models.CharField(max_length=16, choices=Status, default=Status.QUEUED)
     attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
-    run_after = models.DateTimeField()
+    run_after = models.DateTimeField(help_text="Nobody takes it up before; while it runs, the end of its lease.")
     claimed_until = models.DateTimeField(null=True, blank=True)
     # Which claim this is: a worker that was thought dead can't finish what another has taken over.
     claim = models.PositiveIntegerField(default=0)

@@ -35,6 +35,16 @@ class Order(models.Model):
     created_at = models.DateTimeField()
     completed_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        indexes = [
+            # What the sweep looks through: all but the great mass that has come to its end.
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=["acknowledged", "in_progress", "held", "cancelled"]),
+                name="order_unfinished",
+            )
+        ]
+
     def __str__(self) -> str:
         return self.reference
 

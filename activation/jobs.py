@@ -1,0 +1,131 @@
+"""Doing what is to be done in the network: claim a row, call outside any transaction, write down what came of it.
+
+A claim is a lease: a worker that dies leaves a row that the next one takes up when the lease has run out, under the
+same idempotency key, and after asking the network what it knows. The claim's number decides who may finish.
+``clock`` is asked for the time (``timezone.now``), since a call takes some.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import connection, transaction
+
+from activation import outcomes, provisioners, waking
+from activation.models import ActivationJob, Order
+from activation.provisioners.base import (
+    Provisioner,
+    ProvisionerRefused,
+    ProvisionerUnavailable,
+    ProvisionerUnknown,
+    ServiceOrder,
+    ServiceState,
+)
+from billing import audit
+
+log = structlog.get_logger(__name__)
+
+Clock = Callable[[], datetime]
+
+# Longer than one call and one question can take together (http.TIMEOUT_SECONDS), short enough that a dead worker's
+# job, found by the next sweep, is done within a minute.
+LEASE = timedelta(seconds=30)
+
+# MATERIALIZED: the planner may otherwise run the inner part again and claim more than the limit.
+_CLAIM = """
+WITH due AS MATERIALIZED (
+    SELECT id FROM activation_activationjob
+    WHERE status IN ('queued', 'running') AND run_after <= %(now)s {which}
+    ORDER BY run_after, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+)
+UPDATE activation_activationjob AS job
+SET status = 'running', claim = claim + 1, attempts = attempts + 1,
+    claimed_until = %(until)s, run_after = %(until)s
+FROM due WHERE job.id = due.id
+RETURNING job.*
+"""
+
+
+def claim(now: datetime, *, limit: int = 1, only: Sequence[int] | None = None) -> list[ActivationJob]:
+    """Take due jobs that nobody holds, the longest waiting first. Two workers never get the same one."""
+    query = _CLAIM.format(which="" if only is None else "AND id = ANY(%(only)s)")
+    asked = {"now": now, "until": now + LEASE, "limit": limit, "only": list(only or ())}
+    return list(ActivationJob.objects.raw(query, asked))
+
+
+def run_due(clock: Clock, *, limit: int = 100, only: Sequence[int] | None = None, until: datetime | None = None) -> int:
+    """Do what is due, one job after the other, and say how many were taken up.
+
+    Stops at ``limit``, or when it is later than ``until``. A job whose doing fails in an unforeseen way is left to
+    its lease, and the next one is done.
+    """
+    taken = 0
+    while taken < limit and (until is None or clock() < until):
+        jobs = claim(clock(), only=only)
+        if not jobs:
+            break
+        taken += 1
+        try:
+            run(jobs[0], clock)
+        except Exception as error:
+            log.exception("job_failed", job=jobs[0].pk, error=type(error).__name__)
+    return taken
+
+
+def run(job: ActivationJob, clock: Clock) -> bool:
+    """Do one claimed job. True when this very call has brought it to its end."""
+    if connection.in_atomic_block:
+        raise RuntimeError("the network is never called inside a transaction")
+    if job.attempts > outcomes.ATTEMPTS_LIMIT:
+        # Claimed again and again and never answered for: whoever takes it up dies of it.
+        return outcomes.park(job, "attempts used up", clock())
+    try:
+        state = _switch(provisioners.current(), job)
+    except ProvisionerRefused as error:
+        return outcomes.park(job, str(error), clock())
+    except (ProvisionerUnavailable, ProvisionerUnknown) as error:
+        return outcomes.postpone(job, str(error), clock())
+    except Exception as error:
+        # An adapter must not do this. What it did before is not known: ask first, next time.
+        log.exception("provisioner_broke_its_contract", job=job.pk)
+        return outcomes.postpone(job, type(error).__name__, clock())
+    if not state.is_done:
+        return outcomes.postpone(job, "network is at it", clock())
+    return outcomes.finish(job, clock())
+
+
+def retry(job: ActivationJob, *, actor: str, now: datetime) -> bool:
+    """A person has mended the cause: do a parked job again, after asking the network. False when it isn't parked."""
+    with transaction.atomic():
+        changed = ActivationJob.objects.filter(pk=job.pk, status=ActivationJob.Status.PARKED).update(
+            # One attempt is on record: the next asks the network first.
+            status=ActivationJob.Status.QUEUED,
+            attempts=1,
+            run_after=now,
+            error="",
+        )
+        if not changed:
+            return False
+        if job.order_item:
+            Order.objects.filter(pk=job.order_item.order_id, status=Order.Status.HELD).exclude(
+                items__jobs__status=ActivationJob.Status.PARKED
+            ).update(status=Order.Status.IN_PROGRESS)
+        audit.record(actor=actor, verb="retry-job", subject_reference=f"job:{job.idempotency_key}", now=now)
+        waking.wake([job.pk])
+    return True
+
+
+def _switch(network: Provisioner, job: ActivationJob) -> ServiceState:
+    """Ask first where an earlier try may have gone through; then do it; and ask once more when no answer came."""
+    order = ServiceOrder(idempotency_key=job.idempotency_key, **job.request)
+    if job.attempts > 1:
+        known = network.look_up(order.idempotency_key)
+        if known is not None:
+            return known
+    try:
+        return network.switch(order)
+    except ProvisionerUnknown:
+        known = network.look_up(order.idempotency_key)
+        if known is None:
+            raise
+        return known
