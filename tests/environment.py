@@ -18,6 +18,9 @@ FIXED = {
     "EMAIL_BACKEND": "django.core.mail.backends.locmem.EmailBackend",
 }
 
+# For checks that ask no database; the addresses only have to read well.
+NO_SERVICES = {"DATABASE_URL": "postgresql://nobody@/nothing?host=/nowhere", "REDIS_URL": "unix:///nowhere?db=0"}
+
 # A complete production, for `check --deploy`; nothing of it exists. The secret key is long and random enough for
 # Django's own check of it.
 PRODUCTION = {

@@ -22,8 +22,6 @@ from tests import environment  # noqa: E402 (only now can it be found)
 
 PYTHON = sys.executable
 BIN = Path(sys.executable).parent
-# Nothing here asks a database; the addresses only have to read well.
-NO_SERVICES = {"DATABASE_URL": "postgresql://nobody@/nothing?host=/nowhere", "REDIS_URL": "unix:///nowhere?db=0"}
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,12 @@ def run(name: str, *commands: list[str], extra: Mapping[str, str] | None = None)
     """Run the commands one after the other until one fails."""
     began = time.monotonic()
     said, code = "", 0
-    settings = {**os.environ, **environment.FIXED, **NO_SERVICES, "DJANGO_SETTINGS_MODULE": "payportal.settings"}
+    settings = {
+        **os.environ,
+        **environment.FIXED,
+        **environment.NO_SERVICES,
+        "DJANGO_SETTINGS_MODULE": "payportal.settings",
+    }
     for command in commands:
         done = subprocess.run(
             command,

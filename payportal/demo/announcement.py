@@ -21,14 +21,19 @@ def write(path: Path, facts: Mapping[str, Any], pids: Mapping[str, int | None]) 
     write_private(path, json.dumps({**facts, "pids": ordered}, indent=2) + "\n")
 
 
-def qr_code(text: str) -> str:
-    """A QR code in half blocks, dark on light whatever the terminal's colours."""
-    code = qrcode.QRCode(border=2, error_correction=qrcode.constants.ERROR_CORRECT_L)
+def qr_code(text: str, *, is_terminal: bool) -> str:
+    """A QR code in half blocks, two modules a line, with the quiet zone of 4 modules that ISO/IEC 18004 asks for.
+
+    A terminal is told to paint black on white, whatever its colours. A file gets the blocks alone, light modules
+    filled: right on a dark background.
+    """
+    code = qrcode.QRCode(border=4, error_correction=qrcode.constants.ERROR_CORRECT_L)
     code.add_data(text)
     code.make(fit=True)
     out = io.StringIO()
-    code.print_ascii(out=out, invert=True)
-    return "\n".join("  " + line for line in out.getvalue().splitlines() if line.strip("\n"))
+    code.print_ascii(out=out, invert=not is_terminal)
+    start, end = ("\033[38;5;16;48;5;231m", "\033[0m") if is_terminal else ("", "")
+    return "\n".join(f"  {start}{line}{end}" for line in out.getvalue().splitlines() if line)
 
 
 def text(facts: Mapping[str, Any], *, is_open_to_network: bool) -> str:
@@ -40,7 +45,7 @@ def text(facts: Mapping[str, Any], *, is_open_to_network: bool) -> str:
         "",
         f"  Payment link   {link}",
         "",
-        qr_code(link),
+        qr_code(link, is_terminal=sys.stdout.isatty()),
         "",
         f"  Phone inbox    {facts['inbox_url']}",
         f"  Admin          {facts['admin_url']}",

@@ -43,7 +43,7 @@ def main() -> None:
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
     collect_static()
-    call_command("demo_load", admin_password_file=sys.argv[1], verbosity=0)
+    call_command("demo_load", admin_password_file=Path(sys.argv[1]), verbosity=0)
     call_command("demo_link")
 
 
