@@ -29,7 +29,8 @@ REFUSALS = {
     "status_409": (
         409,
         "invalid_request_error",
-        "This object cannot be accessed right now because another API request or Stripe process is currently accessing it.",
+        "This object cannot be accessed right now because another API request or Stripe process is currently "
+        "accessing it.",
         "lock_timeout",
     ),
     "status_429": (429, "invalid_request_error", "Request rate limit exceeded.", "rate_limit"),

@@ -26,9 +26,12 @@ COMPARISONS = {
     "lte": lambda value, limit: value <= limit,
 }
 NOT_A_FILTER = {"created", "ending_before", "expand", "limit", "starting_after", "delivery_success", "types"}
-FOR_CLIENT = frozenset(
-    ["id", "object", "amount", "amount_details", "automatic_payment_methods", "canceled_at", "cancellation_reason", "capture_method", "client_secret", "confirmation_method", "created", "currency", "description", "last_payment_error", "livemode", "next_action", "payment_method", "payment_method_types", "processing", "receipt_email", "setup_future_usage", "shipping", "source", "status"]
-)
+SHOWN_TO_CLIENTS = """
+    id object amount amount_details automatic_payment_methods canceled_at cancellation_reason capture_method
+    client_secret confirmation_method created currency description last_payment_error livemode next_action
+    payment_method payment_method_types processing receipt_email setup_future_usage shipping source status
+"""
+FOR_CLIENT = frozenset(SHOWN_TO_CLIENTS.split())
 
 
 def page(store: Store, kind: str, params: Object, url: str) -> Object:
