@@ -152,7 +152,7 @@ def payment_by_status_token(operator: Operator, token: str) -> Payment:
         references.encode(_mac(key, operator.code, reference, b"", purpose="status"))
         for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     )
-    if not any([constant_time_compare(code, each) for each in wanted]):
+    if not any(constant_time_compare(code, each) for each in wanted):
         raise LinkUnusable
     payment = Payment.objects.filter(operator_id=operator.pk, reference=reference).first()
     if payment is None:

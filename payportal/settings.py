@@ -18,7 +18,7 @@ IS_PRODUCTION = MODE == "production"
 DEBUG = False
 
 SECRET_KEY = env.str("SECRET_KEY")
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # Numbered and only ever added to: receipts are for good (see payportal.pages.receipt).
 RECEIPT_KEYS = environment.numbered_keys(env.str("RECEIPT_KEYS"))
 
@@ -199,6 +199,13 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SESSION_REMEMBER = False
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "payportal"
+# A clock half a minute off still gets in; each code is good once all the same (payportal.backoffice.second_factor).
+MFA_TOTP_TOLERANCE = 1
+MFA_ADAPTER = "payportal.backoffice.mfa.StaffMFAAdapter"
+MFA_FORMS = {
+    "authenticate": "payportal.backoffice.mfa.OneTimeAuthenticateForm",
+    "reauthenticate": "payportal.backoffice.mfa.OneTimeReauthenticateForm",
+}
 # Staff reach nothing without a second factor; only the demo, whose data is made up, does without.
 STAFF_SECOND_FACTOR = MODE != "demo"
 
@@ -214,7 +221,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_PRODUCTION
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 X_FRAME_OPTIONS = "DENY"
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 # Nothing here takes large bodies; Stripe's webhooks stay far below.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 512 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200

@@ -14,6 +14,7 @@ import pytest
 
 from tests import environment
 
+pytest_plugins = ["tests.fixtures"]
 _RUNNING = ExitStack()
 
 

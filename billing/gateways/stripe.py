@@ -93,13 +93,13 @@ class StripeGateway(Gateway):
         }
         page = _call(lambda: self._client.v1.payment_intents.list(params))
         for intent in page.auto_paging_iter():
-            if dict(intent.metadata or {}).get("payment") == payment_reference:
+            if _metadata(intent).get("payment") == payment_reference:
                 return self.retrieve(intent.id)
         return None
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str], *, now: datetime) -> EventNotice:
         header = headers.get("Stripe-Signature", "")
-        if not any([_is_signed(body, header, secret) for secret in self._account.webhook_secrets]):
+        if not any(_is_signed(body, header, secret) for secret in self._account.webhook_secrets):
             raise InvalidSignature
         event = json.loads(body)
         try:
@@ -166,13 +166,18 @@ def _read(intent: stripe.PaymentIntent) -> GatewayPayment:
         amount=intent.amount,
         currency=intent.currency.upper(),
         amount_received=intent.amount_received or 0,
-        metadata=intent.metadata.to_dict() if intent.metadata else {},
+        metadata=_metadata(intent),
         method=str(getattr(wallet, "type", None) or getattr(details, "type", None) or ""),
         card_brand=str(getattr(card, "brand", None) or ""),
         card_last4=str(getattr(card, "last4", None) or ""),
         failure_code=str((error and (error.decline_code or error.code)) or ""),
         client_secret=str(intent.client_secret or ""),
     )
+
+
+def _metadata(intent: stripe.PaymentIntent) -> dict[str, str]:
+    # StripeObject is no dict since SDK 15.
+    return dict(intent.metadata.to_dict()) if intent.metadata else {}
 
 
 def _status(intent: stripe.PaymentIntent) -> str:

@@ -49,7 +49,8 @@ class Invoice(models.Model):
 
     account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="invoices")
     legal_entity = models.ForeignKey(LegalEntity, models.PROTECT, related_name="invoices")
-    number = models.CharField(max_length=64, null=True, blank=True, help_text="A draft has none.")
+    # NULL, not an empty text: any number of drafts may be without one, under the unique constraint.
+    number = models.CharField(max_length=64, null=True, blank=True, help_text="A draft has none.")  # noqa: DJ001
     status = models.CharField(max_length=16, choices=Status, default=Status.DRAFT)
     currency = models.CharField(max_length=3)
     amount = models.BigIntegerField(help_text="What the bill says in all, in minor units.")

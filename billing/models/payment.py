@@ -46,7 +46,8 @@ class Payment(models.Model):
     version_at_gateway = models.PositiveIntegerField(default=0, help_text="The newest one the gateway confirmed.")
     gateway = models.SlugField()
     gateway_account = models.SlugField()
-    gateway_reference = models.CharField(max_length=80, null=True, blank=True)
+    # NULL until the gateway told us: unknown is not the same for two payments.
+    gateway_reference = models.CharField(max_length=80, null=True, blank=True)  # noqa: DJ001
     gateway_request = models.JSONField(default=dict, help_text="The exact parameters of the creating call.")
     requested_at = models.DateTimeField(null=True, blank=True, help_text="When the creating call was first made.")
     method = models.CharField(max_length=32, blank=True, help_text="card, apple_pay, google_pay, sepa_debit ...")
