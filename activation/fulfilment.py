@@ -5,13 +5,13 @@ Called by the subscribers, in the transaction of the money, and by the sweep for
 
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from activation import waking
 from activation.models import Activation, ActivationJob, Order, OrderItem
 from activation.provisioners.base import ServiceOrder
 from billing import audit, invoices, links
+from billing.lib.transactions import whole
 from billing.models import BillingAccount, Invoice, Payment
 
 ACTOR = "system:activation"
@@ -19,43 +19,43 @@ ACTOR = "system:activation"
 BEGINS_FROM = {Order.Status.ACKNOWLEDGED, Order.Status.CANCELLED}
 
 
+@whole
 def begin(order: Order, *, payment_id: int, now: datetime) -> bool:
     """Put a paid order under way, with one job for each item; False when that was so already.
 
     Also from cancelled: money may come for a payment that we had given up. Also for an order under way that lacks a
     job. Raises nothing for an order that is finished.
     """
-    with transaction.atomic():
-        order = Order.objects.select_for_update().get(pk=order.pk)
-        has_begun = order.status in BEGINS_FROM
-        if has_begun:
-            order.status = Order.Status.IN_PROGRESS
-            order.save(update_fields=["status"])
-            links.note(_link_of(payment_id), "order_started", now, payment_id)
-            audit.record(actor=ACTOR, verb="begin-order", subject_reference=f"order:{order.reference}", now=now)
-        if order.status not in (Order.Status.IN_PROGRESS, Order.Status.HELD):
-            return False
-        items = order.items.filter(jobs__isnull=True).select_related("package", "device").order_by("pk")
-        jobs = [_activating(order, item, payment_id, now) for item in items]
-        ActivationJob.objects.bulk_create(jobs)
-        waking.wake([job.pk for job in jobs])
+    order = Order.objects.select_for_update().get(pk=order.pk)
+    has_begun = order.status in BEGINS_FROM
+    if has_begun:
+        order.status = Order.Status.IN_PROGRESS
+        order.save(update_fields=["status"])
+        links.note(_link_of(payment_id), "order_started", now, payment_id)
+        audit.record(actor=ACTOR, verb="begin-order", subject_reference=f"order:{order.reference}", now=now)
+    if order.status not in (Order.Status.IN_PROGRESS, Order.Status.HELD):
+        return False
+    items = order.items.filter(jobs__isnull=True).select_related("package", "device").order_by("pk")
+    jobs = [_activating(order, item, payment_id, now) for item in items]
+    ActivationJob.objects.bulk_create(jobs)
+    waking.wake([job.pk for job in jobs])
     return has_begun or bool(jobs)
 
 
+@whole
 def restore(activation: Activation, *, payment_id: int | None, now: datetime) -> bool:
     """Have a suspended service switched on again, once for each suspension; False when that is under way already."""
-    with transaction.atomic():
-        locked = Activation.objects.select_for_update(of=("self",)).select_related("device").get(pk=activation.pk)
-        if locked.status != Activation.Status.SUSPENDED:
-            return False
-        key = f"restore-{locked.reference}-{locked.suspension}"
-        if ActivationJob.objects.filter(idempotency_key=key).exists():
-            return False
-        job = job_for(locked, ActivationJob.Kind.RESTORE, key, now)
-        job.payment_id = payment_id
-        job.save()
-        audit.record(actor=ACTOR, verb="restore-service", subject_reference=f"service:{locked.reference}", now=now)
-        waking.wake([job.pk])
+    locked = Activation.objects.select_for_update(of=("self",)).select_related("device").get(pk=activation.pk)
+    if locked.status != Activation.Status.SUSPENDED:
+        return False
+    key = f"restore-{locked.reference}-{locked.suspension}"
+    if ActivationJob.objects.filter(idempotency_key=key).exists():
+        return False
+    job = job_for(locked, ActivationJob.Kind.RESTORE, key, now)
+    job.payment_id = payment_id
+    job.save()
+    audit.record(actor=ACTOR, verb="restore-service", subject_reference=f"service:{locked.reference}", now=now)
+    waking.wake([job.pk])
     return True
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection, transaction
+from django.db import connection
 
 from activation import outcomes, provisioners, waking
 from activation.models import ActivationJob, Order
@@ -22,6 +22,7 @@ from activation.provisioners.base import (
     ServiceState,
 )
 from billing import audit
+from billing.lib.transactions import whole
 
 log = structlog.get_logger(__name__)
 
@@ -94,24 +95,24 @@ def run(job: ActivationJob, clock: Clock) -> bool:
     return outcomes.finish(job, clock())
 
 
+@whole
 def retry(job: ActivationJob, *, actor: str, now: datetime) -> bool:
     """A person has mended the cause: do a parked job again, after asking the network. False when it isn't parked."""
-    with transaction.atomic():
-        changed = ActivationJob.objects.filter(pk=job.pk, status=ActivationJob.Status.PARKED).update(
-            # One attempt is on record: the next asks the network first.
-            status=ActivationJob.Status.QUEUED,
-            attempts=1,
-            run_after=now,
-            error="",
-        )
-        if not changed:
-            return False
-        if job.order_item:
-            Order.objects.filter(pk=job.order_item.order_id, status=Order.Status.HELD).exclude(
-                items__jobs__status=ActivationJob.Status.PARKED
-            ).update(status=Order.Status.IN_PROGRESS)
-        audit.record(actor=actor, verb="retry-job", subject_reference=f"job:{job.idempotency_key}", now=now)
-        waking.wake([job.pk])
+    changed = ActivationJob.objects.filter(pk=job.pk, status=ActivationJob.Status.PARKED).update(
+        # One attempt is on record: the next asks the network first.
+        status=ActivationJob.Status.QUEUED,
+        attempts=1,
+        run_after=now,
+        error="",
+    )
+    if not changed:
+        return False
+    if job.order_item:
+        Order.objects.filter(pk=job.order_item.order_id, status=Order.Status.HELD).exclude(
+            items__jobs__status=ActivationJob.Status.PARKED
+        ).update(status=Order.Status.IN_PROGRESS)
+    audit.record(actor=actor, verb="retry-job", subject_reference=f"job:{job.idempotency_key}", now=now)
+    waking.wake([job.pk])
     return True
 
 

@@ -3,13 +3,13 @@
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
 from django.db.models import QuerySet
 
 from activation import waking
 from activation.events import ServiceActivated, ServiceDelayed
 from activation.models import Activation, ActivationJob, Order, OrderItem
 from billing import audit, events, links
+from billing.lib.transactions import whole
 from billing.models import Payment
 
 log = structlog.get_logger(__name__)
@@ -25,52 +25,57 @@ LONGEST_PAUSE = timedelta(minutes=5)
 LATE_FROM = 5
 
 
+@whole
 def finish(job: ActivationJob, at: datetime) -> bool:
     """The network has done it: write what is so now. False, and nothing written, when another took the job over."""
-    with transaction.atomic():
-        if not _held(job).update(status=Status.DONE, done_at=at, error=""):
-            return False
-        if job.kind == Kind.END:
-            _end(job, at)
-            return True
-        activation = _activate(job, at) if job.kind == Kind.ACTIVATE else _restore(job, at)
-        if activation is None:
-            return True
-        _note(job, "switched_on", at)
-        _audit(job, "switch-on", at)
-        events.publish(ServiceActivated(activation_id=activation.pk, payment_id=job.payment_id, at=at))
+    if not _held(job).update(status=Status.DONE, done_at=at, error=""):
+        return False
+    if job.kind == Kind.END:
+        _end(job, at)
+        return True
+    activation = _activate(job, at) if job.kind == Kind.ACTIVATE else _restore(job, at)
+    if activation is None:
+        return True
+    _note(job, "switched_on", at)
+    _audit(job, "switch-on", at)
+    events.publish(ServiceActivated(activation_id=activation.pk, payment_id=job.payment_id, at=at))
     return True
 
 
 def postpone(job: ActivationJob, error: str, now: datetime) -> bool:
-    """It may work later: pause, longer each time, and park it after the last try. False when nothing was ended."""
+    """It may work later: pause, longer each time, and park it after the last try. True when it came to its end."""
     if job.attempts >= ATTEMPTS_LIMIT:
         return park(job, error, now)
     pause = min(timedelta(seconds=2 ** (job.attempts - 1)), LONGEST_PAUSE)
-    with transaction.atomic():
-        changed = _held(job).update(status=Status.QUEUED, run_after=now + pause, claimed_until=None, error=error[:200])
-        if changed:
-            if job.attempts == LATE_FROM and job.kind != Kind.END:
-                _note(job, "delayed", now)
-            waking.wake([job.pk], delay=pause)
+    _requeue(job, pause, error, now)
     log.warning("job_postponed", job=job.pk, attempts=job.attempts, error=error[:200])
     return False
 
 
+@whole
 def park(job: ActivationJob, error: str, now: datetime) -> bool:
     """A person must look: the queue goes on without it, the order is held and the customer is told, once."""
-    with transaction.atomic():
-        if not _held(job).update(status=Status.PARKED, claimed_until=None, error=error[:200]):
-            return False
-        if job.order_item_id:
-            allowed = Order.ALLOWED_FROM[Order.Status.HELD]
-            Order.objects.filter(items=job.order_item_id, status__in=allowed).update(status=Order.Status.HELD)
-        _audit(job, "park-job", now, reason=error)
-        if job.kind != Kind.END:
-            _note(job, "delayed", now)
-            events.publish(ServiceDelayed(job_id=job.pk, payment_id=job.payment_id, at=now))
+    if not _held(job).update(status=Status.PARKED, claimed_until=None, error=error[:200]):
+        return False
+    if job.order_item_id:
+        allowed = Order.ALLOWED_FROM[Order.Status.HELD]
+        Order.objects.filter(items=job.order_item_id, status__in=allowed).update(status=Order.Status.HELD)
+    _audit(job, "park-job", now, reason=error)
     log.error("job_parked", job=job.pk, attempts=job.attempts, error=error[:200])
+    if job.kind != Kind.END:
+        _note(job, "delayed", now)
+        events.publish(ServiceDelayed(job_id=job.pk, payment_id=job.payment_id, at=now))
     return True
+
+
+@whole
+def _requeue(job: ActivationJob, pause: timedelta, error: str, now: datetime) -> None:
+    run_after = now + pause
+    if not _held(job).update(status=Status.QUEUED, run_after=run_after, claimed_until=None, error=error[:200]):
+        return
+    if job.attempts == LATE_FROM and job.kind != Kind.END:
+        _note(job, "delayed", now)
+    waking.wake([job.pk], delay=pause)
 
 
 def _held(job: ActivationJob) -> QuerySet[ActivationJob]:
