@@ -1,0 +1,31 @@
+"""Every list and page of the admin, one subject a file."""
+
+from payportal.backoffice.admin import (
+    accounts,
+    customers,
+    invoices,
+    ledger,
+    links,
+    messages,
+    operators,
+    packages,
+    payments,
+    people,
+    services,
+    trail,
+)
+
+__all__ = [
+    "accounts",
+    "customers",
+    "invoices",
+    "ledger",
+    "links",
+    "messages",
+    "operators",
+    "packages",
+    "payments",
+    "people",
+    "services",
+    "trail",
+]

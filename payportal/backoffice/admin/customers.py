@@ -1,0 +1,68 @@
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.models import Customer
+from payportal.backoffice import access, customer_page, desk
+from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin
+
+
+@admin.register(Customer)
+class CustomerAdmin(ReadOnlyAdmin):
+    """Customers by reference; name and the end of the number are on the customer's page, where the look is kept."""
+
+    audited_as = "customer"
+    change_form_template = "backoffice/customer.html"
+    list_display = ["reference", "operator", "language", "created_at"]
+    list_select_related = ["operator"]
+    list_filter = [OperatorFilter]
+    # No names and no phone numbers: what is searched for stands in the address.
+    search_fields = ["reference", "accounts__number"]
+    search_help_text = gettext_lazy("The customer's reference or customer number")
+    ordering = ["-pk"]
+    fields = ["reference", "operator", "language", "created_at"]
+
+    def get_urls(self) -> list[URLPattern]:
+        make = path(
+            "<int:pk>/make-link/", self.admin_site.admin_view(self.make_link), name="billing_customer_make_link"
+        )
+        return [make, *super().get_urls()]
+
+    def make_link(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Make a payment link and show its page; a second click shows the same link."""
+        if not request.user.has_perm(access.USE_LINKS):  # type: ignore[union-attr]
+            raise PermissionDenied
+        customer = self.get_queryset(request).select_related("operator").filter(pk=pk).first()
+        if customer is None:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        seen = request.POST.get("newest_seen", "")
+        link, was_made = desk.make_link(
+            customer,
+            newest_seen=int(seen) if seen.isdecimal() and len(seen) < 19 else 0,
+            actor=access.actor(request),
+            now=timezone.now(),
+        )
+        if was_made:
+            messages.success(request, _("The link is made."))
+        else:
+            messages.info(request, _("A link was made a moment ago. This is it."))
+        return HttpResponseRedirect(reverse("admin:billing_paymentlink_change", args=[link.pk]))
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        customer = kwargs.get("obj")
+        if isinstance(customer, Customer):
+            context |= {
+                "desk": customer_page.of(customer, timezone.now()),
+                "may_use": request.user.has_perm(access.USE_LINKS),  # type: ignore[union-attr]
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
