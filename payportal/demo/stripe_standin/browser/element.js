@@ -1,7 +1,7 @@
 // What all elements have in common: a shadow root of their own, and events.
-function make(tag, properties = {}, ...children) {
+function make(tag, { attributes = {}, ...properties } = {}, ...children) {
   const node = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(properties.attributes || {})) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   node.append(...children);
   return node;
 }

@@ -13,7 +13,7 @@ button, input, select { font: inherit; color: inherit; }
 @media (prefers-color-scheme: dark) { .pay:not(.black) { background: #fff; color: #000; } }
 :focus-visible { outline: 3px solid #2563eb; outline-offset: 2px; }
 .sandbox { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0 8px; min-height: 32px;
-  margin: 0; font-size: .8125rem; }
+  margin: 6px 0 0; font-size: .8125rem; }
 .sandbox select { height: 44px; margin-block: -6px; padding: 0 4px; border: 0; background: transparent;
   text-decoration: underline; cursor: pointer; }
 option { color: CanvasText; background: Canvas; }
