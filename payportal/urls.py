@@ -18,7 +18,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("webhooks/stripe/<slug:account>", webhooks.stripe, name="stripe-webhook"),
+    path("", include("payportal.pages.urls")),
 ]
+handler400 = "payportal.pages.errors.bad_request"
+handler403 = "payportal.pages.errors.bad_request"
+handler404 = "payportal.pages.errors.not_found"
+handler500 = "payportal.pages.errors.failed"
 if not settings.IS_PRODUCTION:
     from payportal.demo import urls as demo_urls
 

@@ -1,8 +1,98 @@
-"""Friendly words where Django would show its own error pages."""
+"""Friendly words where Django would show its own error pages.
 
-from django.http import HttpRequest, HttpResponse
+Each answers in the form that was asked for: a page, a piece of one for htmx, or JSON for the script.
+"""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from payportal.pages import shell
+from payportal.pages.requests import operator_of
+
+OUTAGE_TITLE = gettext_lazy("We’ll be right back")
+OUTAGE_TEXT = gettext_lazy("Something of ours is not answering. Nothing is lost. Please try again in a moment.")
+
+
+def gone(request: HttpRequest) -> HttpResponse:
+    """Unknown, forged, expired, revoked, another operator's: one page for all, telling nothing."""
+    return words(
+        request,
+        status=404,
+        title=_("This link no longer works"),
+        text=_("Links last only a short time, to keep your bill private. Nothing is wrong with your account."),
+        call=True,
+    )
+
+
+def cookies_needed(request: HttpRequest) -> HttpResponse:
+    """A post to a link's page without the cookie that its first visit sets."""
+    return words(
+        request,
+        status=403,
+        title=_("Please open your link again"),
+        text=_("This page needs the cookie that comes with your link. Allow cookies, then tap the link once more."),
+        call=True,
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A post without its CSRF token: the page was kept too long, or another site sent it."""
-    return HttpResponse("This page is too old. Please open your link again.", status=403, content_type="text/plain")
+    return words(
+        request,
+        status=403,
+        title=_("This page is too old"),
+        text=_("Nothing has been paid. Please tap your link again, and allow cookies for this page."),
+        call=True,
+    )
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Something in the request could not be read; nothing was changed."""
+    return words(
+        request,
+        status=400,
+        title=_("That didn’t work"),
+        text=_("We could not read what was sent. Nothing has been changed."),
+    )
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Below the links' addresses it is the same as for a link that has ended."""
+    if request.path_info.startswith(("/p/", "/s/", "/r/")):
+        return gone(request)
+    return words(
+        request,
+        status=404,
+        title=_("There is no page here"),
+        text=_("If you came from a message of ours, tap its link once more."),
+    )
+
+
+def failed(request: HttpRequest) -> HttpResponse:
+    """A mistake of ours; it stands in the log."""
+    return words(
+        request,
+        status=500,
+        title=_("Something went wrong here"),
+        text=_("It is our mistake, and we’ll look at it. Please try again in a moment."),
+        call=True,
+    )
+
+
+def words(request: HttpRequest, *, status: int, title: object, text: object, call: bool = False) -> HttpResponse:
+    """A title and a sentence, as page, piece or JSON; ``call`` adds the operator's help number as the next step."""
+    if _wants_json(request):
+        return shell.private(JsonResponse({"title": str(title), "message": str(text)}, status=status))
+    operator = operator_of(request)
+    return shell.page(
+        request,
+        "pages/words.html",
+        kind="plain",
+        context={"title": title, "text": text, "call": call and operator is not None},
+        status=status,
+    )
+
+
+def _wants_json(request: HttpRequest) -> bool:
+    return "application/json" in request.headers.get("Accept", "")

@@ -1,13 +1,54 @@
+"""What people see while PostgreSQL or Valkey is down: friendly words, no stack trace, nothing personal.
+
+What was begun is not lost: it stands in the database or at the gateway, and the sweeps finish it.
+"""
+
 from collections.abc import Callable
 
+import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from redis.exceptions import ConnectionError as ValkeyConnectionError
+from redis.exceptions import RedisError
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_SECONDS = 10
+OUTAGES = (OperationalError, InterfaceError, RedisError, ValkeyConnectionError)
 
 
 class OutageMiddleware:
-    """Passes every request on."""
+    """Turns an outage, wherever it was met, into a 503 that says to try again."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        try:
+            return self.get_response(request)
+        except OUTAGES as error:
+            return _told(request, error)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """The same for what a view raised: Django hands it here before it makes a 500 of it."""
+        return _told(request, exception) if isinstance(exception, OUTAGES) else None
+
+
+def answer(request: HttpRequest) -> HttpResponse:
+    """The 503 in the form that was asked for; needs no database and knows the operator only if it was found."""
+    from payportal.pages import errors
+
+    response = errors.words(
+        request,
+        status=503,
+        title=errors.OUTAGE_TITLE,
+        text=errors.OUTAGE_TEXT,
+    )
+    response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def _told(request: HttpRequest, error: Exception) -> HttpResponse:
+    # The error's own text may carry parameters of a query, and those are persons' data.
+    log.error("outage", error=type(error).__name__)
+    return answer(request)

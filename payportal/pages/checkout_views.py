@@ -1,0 +1,124 @@
+"""The payment page: what a link opens, and what its script and its form ask for."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseRedirect
+from django.middleware.csrf import get_token
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+
+from billing import gateways, links
+from billing.models import Payment
+from payportal.pages import access, checkout_page, errors, shell, ticks
+from payportal.pages.checkout_page import CheckoutPage, LinkPayments
+from payportal.pages.requests import LinkRequest
+
+
+@require_safe
+@access.no_robots
+def open_link(request: LinkRequest, selector: str, rest: str) -> HttpResponse:
+    """The address that was sent: shows the page, and gives the cookie by which it is known from then on."""
+    now = timezone.now()
+    try:
+        link = links.resolve(request.operator, selector, rest, now)
+    except links.LinkUnusable:
+        return errors.gone(request)
+    access.admit(request, link)
+    if link.opened_at is None:
+        links.mark_opened(link, now)
+    response = _show(request)
+    access.remember(request, response, link)
+    return response
+
+
+@require_safe
+@access.no_robots
+@access.link_required
+def link_page(request: LinkRequest) -> HttpResponse:
+    """The same page at the address that says nothing: the cookie opens it."""
+    return _show(request)
+
+
+@require_http_methods(["GET", "POST"])
+@access.link_required
+def show_sum(request: LinkRequest) -> HttpResponse:
+    """What is ticked, summed up by the server: a piece for htmx, the whole page for who has no JavaScript.
+
+    Who comes back to this address without posting gets the page as it is.
+    """
+    if request.method == "GET":
+        return HttpResponseRedirect(f"/p/{request.link.selector}/")
+    try:
+        ticked = ticks.read(request.POST)
+    except ticks.NotAForm:
+        return errors.bad_request(request)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return _show(request, ticked)
+    found = checkout_page.payments_of(request.link)
+    page = _page(request, found, ticked)
+    if page.is_stale or _is_busy(found):
+        return HttpResponseClientRedirect(page.base + ("?changed=1" if page.is_stale else ""))
+    response = HttpResponse(shell.render("partials/sum.html", {"page": page, "oob": True}))
+    sums = {"amount": page.sum.amount, "currency": page.sum.currency.lower()}
+    return shell.private(trigger_client_event(response, "sum", sums))
+
+
+def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpResponse:
+    """The page that fits: paying, being paid elsewhere, or being paid right here."""
+    found = checkout_page.payments_of(request.link)
+    own = found.own_open
+    if own and own.status == Payment.Status.PROCESSING:
+        return shell.private(HttpResponseRedirect(f"/s/{links.status_token(own)}"))
+    if found.elsewhere:
+        return _show_elsewhere(request, found.elsewhere)
+    page = _page(request, found, ticked)
+    context: dict[str, Any] = {
+        "page": page,
+        "is_changed": page.is_stale or "changed" in request.GET,
+        "csrf_token": get_token(request),
+        "stripe": _stripe(request),
+    }
+    if page.bills:
+        return shell.page(request, "pages/pay.html", kind="pay", context=context)
+    return _show_empty(request, found, context)
+
+
+def _show_empty(request: LinkRequest, found: LinkPayments, context: dict[str, Any]) -> HttpResponse:
+    last = found.own_succeeded[-1] if found.own_succeeded else None
+    context["last"] = checkout_page.last_payment(request.link, last, get_language() or "en")
+    return shell.page(request, "pages/empty.html", kind="empty", context=context)
+
+
+def _show_elsewhere(request: LinkRequest, payment: Payment) -> HttpResponse:
+    context = {
+        "base": f"/p/{request.link.selector}/",
+        "csrf_token": get_token(request),
+        "can_take_over": payment.status != Payment.Status.PROCESSING,
+        "is_too_late": "late" in request.GET,
+    }
+    return shell.page(request, "pages/elsewhere.html", kind="status", context=context)
+
+
+def _page(request: LinkRequest, found: LinkPayments, ticked: ticks.Ticks | None) -> CheckoutPage:
+    return checkout_page.build(
+        link=request.link, found=found, language=get_language() or "en", now=timezone.now(), ticks=ticked
+    )
+
+
+def _is_busy(found: LinkPayments) -> bool:
+    own = found.own_open
+    return found.elsewhere is not None or (own is not None and own.status == Payment.Status.PROCESSING)
+
+
+def _stripe(request: LinkRequest) -> dict[str, object]:
+    """What the script needs to load Stripe.js, and whether that is a sandbox with a row of its own below."""
+    operator = request.operator
+    return {
+        "js": settings.STRIPE_JS_URL,
+        "key": gateways.get(operator.gateway, operator.gateway_account).publishable_key,
+        "is_sandbox": not settings.STRIPE_JS_URL.startswith(shell.STRIPE),
+        "script": shell.asset("js/pay.js"),
+    }

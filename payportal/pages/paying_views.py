@@ -1,0 +1,128 @@
+"""Paying on a link's page: what the script asks before it pays, and when it does."""
+
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from activation import checkout
+from activation.ordering import NotOnOffer
+from billing import links, payments
+from billing.gateways.base import GatewayError, GatewayUnknown
+from billing.models import Payment
+from payportal.pages import access, asking, checkout_page, errors, shell, ticks
+from payportal.pages.checkout_page import LinkPayments
+from payportal.pages.requests import LinkRequest, OperatorRequest
+
+
+@require_GET
+def state(request: OperatorRequest, selector: str) -> JsonResponse:
+    """How things stand, asked by the script before paying is possible: on load, on coming back, after silence.
+
+    ``known``: the cookie opens the link. ``go``: where to go instead of paying here. The script sends what its page
+    shows (``v``: what is owed, ``paid``: how often this link paid); a page kept from earlier is sent to what is true.
+    """
+    link = access.by_cookie(request, selector)
+    if link is None:
+        return _json({"known": False, "go": None})
+    base = f"/p/{link.selector}/"
+    found = checkout_page.payments_of(link)
+    if found.own_open:
+        asking.ask(found.own_open, timezone.now())
+        found = checkout_page.payments_of(link)
+    version = checkout_page.version(checkout_page.owed(link))
+    answer = {"known": True, "go": _where(request, found, base, version), "version": version}
+    return _json(answer)
+
+
+def _where(request: OperatorRequest, found: LinkPayments, base: str, version: int) -> str | None:
+    """Where a page that shows something else than the truth must go; None when it may stay."""
+    own = found.own_open
+    if own and own.status == Payment.Status.PROCESSING:
+        return _status_path(own)
+    if found.own_succeeded and request.GET.get("paid", "") != str(len(found.own_succeeded)):
+        return _status_path(found.own_succeeded[-1])
+    if found.elsewhere:
+        return base
+    return f"{base}?changed=1" if request.GET.get("v", "") != str(version) else None
+
+
+@require_POST
+@access.link_required
+def pay(request: LinkRequest) -> HttpResponse:
+    """Start paying what is ticked and give the browser a client secret.
+
+    What is charged is what the database says it costs now; the form's sum is what the customer saw, and if the two
+    differ nothing is written and the page shows the new sum.
+    """
+    try:
+        ticked = ticks.read(request.POST)
+    except ticks.NotAForm:
+        ticked = None
+    if ticked is None or ticked.amount_shown is None:
+        return errors.words(request, status=400, title=_("That didn’t work"), text=_("Nothing has been paid."))
+    return _start(request, ticked, ticked.amount_shown)
+
+
+def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> JsonResponse:
+    base = f"/p/{request.link.selector}/"
+    now = timezone.now()
+    try:
+        payment = checkout.start(
+            link=request.link,
+            bill_ids=sorted(ticked.bills),
+            package_ids=sorted(ticked.packages),
+            amount_shown=amount_shown,
+            now=now,
+        )
+        payment.operator = request.operator
+        opened = payments.open_at_gateway(payment.pk, timezone.now())
+    except (payments.AmountChanged, payments.NothingDue, checkout.NotOnOffer, NotOnOffer):
+        return _json({"go": f"{base}?changed=1"}, status=409)
+    except (payments.PaymentInProgress, payments.PaymentGone) as stopped:
+        stopped.payment.operator = request.operator
+        return _json({"go": _status_path(stopped.payment)}, status=409)
+    except payments.BillsTaken:
+        return _json({"go": base}, status=409)
+    except (GatewayUnknown, GatewayError):
+        return _json({"note": "silence"}, status=503)
+    status = request.build_absolute_uri(_status_path(payment))
+    return _json({"client_secret": opened.client_secret, "return_url": status})
+
+
+@require_POST
+@access.link_required
+def take_over(request: LinkRequest) -> HttpResponse:
+    """Pay here instead: possible once the gateway has confirmed that the other payment can't be paid any more."""
+    base = f"/p/{request.link.selector}/"
+    other = payments.blocking(request.link)
+    if other is None:
+        return shell.private(HttpResponseRedirect(base))
+    try:
+        done = payments.take_over(other.pk, actor=f"customer:{request.link.pk}", now=timezone.now())
+    except (GatewayUnknown, GatewayError):
+        done = False
+    return shell.private(HttpResponseRedirect(base if done else f"{base}?late=1"))
+
+
+@require_GET
+@access.link_required
+def waiting(request: LinkRequest) -> HttpResponse:
+    """Whether somebody else's payment still goes on: 204 while it does, then the way back to the page."""
+    found = checkout_page.payments_of(request.link)
+    if found.elsewhere:
+        asking.ask(found.elsewhere, timezone.now())
+        return shell.private(HttpResponse(status=204))
+    response = HttpResponse()
+    response["HX-Redirect"] = f"/p/{request.link.selector}/"
+    return shell.private(response)
+
+
+def _status_path(payment: Payment) -> str:
+    return f"/s/{links.status_token(payment)}"
+
+
+def _json(answer: dict[str, object], status: int = 200) -> JsonResponse:
+    response = JsonResponse(answer, status=status)
+    shell.private(response)
+    return response

@@ -1,0 +1,104 @@
+"""What every page for people has in common: its frame, its style sheet, and the headers that keep it private."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+from django.templatetags.static import static
+from django.utils import translation
+from django.utils.safestring import SafeString
+
+from payportal.pages import brand, sheets
+from payportal.pages.language import RIGHT_TO_LEFT
+from payportal.pages.requests import operator_of
+
+STRIPE = "https://js.stripe.com"
+# What Stripe.js needs of a page that includes it (docs.stripe.com/security/guide, "Content security policy").
+STRIPE_SOURCES = {
+    "script-src": (STRIPE, "https://*.js.stripe.com"),
+    "connect-src": ("https://api.stripe.com",),
+    "frame-src": (STRIPE, "https://*.js.stripe.com", "https://hooks.stripe.com"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What the base template shows around a page."""
+
+    language: str
+    is_rtl: bool
+    sheet: SafeString
+    brand: brand.Brand | None
+    htmx: str
+    languages: tuple[tuple[str, str], ...]
+
+
+def page(
+    request: HttpRequest,
+    template: str,
+    *,
+    kind: str,
+    context: Mapping[str, Any],
+    status: int = 200,
+) -> HttpResponse:
+    """A whole page. Its content security policy admits its own sheet and its operator's colours, and no other style."""
+    frame = _frame(request, kind)
+    response = HttpResponse(render(template, {**context, "frame": frame}), status=status)
+    hashes = [sheets.of_kind(kind).css_hash]
+    if frame.brand:
+        hashes.append(frame.brand.css_hash)
+    policy: dict[str, list[str]] = {"style-src": hashes}
+    if kind in ("pay", "empty"):
+        for directive, sources in _pay_sources(settings.STRIPE_JS_URL).items():
+            policy[directive] = [*(["'self'"] if directive != "frame-src" else []), *sources]
+        # A bank's or a wallet's window needs to find the page that opened it.
+        response["Cross-Origin-Opener-Policy"] = "same-origin-allow-popups"
+    response._csp_replace = policy  # type: ignore[attr-defined]
+    return private(response)
+
+
+def render(template: str, context: Mapping[str, Any]) -> SafeString:
+    """A template without context processors: a customer's page has no session, no user and no messages."""
+    return loader.get_template(template).render(dict(context))
+
+
+def private(response: HttpResponse) -> HttpResponse:
+    """Kept by no cache, listed by no search engine; its address is told to nobody else."""
+    response["Cache-Control"] = "no-store"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    return response
+
+
+@cache
+def asset(path: str) -> str:
+    """The address of a static file, named by its content where that is cached for good."""
+    return static(path)
+
+
+@cache
+def _pay_sources(stripe_js_url: str) -> Mapping[str, tuple[str, ...]]:
+    """Where a paying page may load from: Stripe's hosts, or the one stand-in's origin, never both."""
+    parts = urlsplit(stripe_js_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if origin == STRIPE:
+        return STRIPE_SOURCES
+    return dict.fromkeys(STRIPE_SOURCES, (origin,))
+
+
+def _frame(request: HttpRequest, kind: str) -> Frame:
+    operator = operator_of(request)
+    language = translation.get_language() or settings.LANGUAGE_CODE
+    spoken = tuple(operator.languages) if operator else ()
+    return Frame(
+        language=language,
+        is_rtl=language in RIGHT_TO_LEFT,
+        sheet=sheets.of_kind(kind).css,
+        brand=brand.of(operator) if operator else None,
+        htmx=asset("django_htmx/htmx-2.min.js"),
+        languages=tuple((code, name) for code, name in settings.LANGUAGES if code in spoken and code != language),
+    )

@@ -1,0 +1,16 @@
+"""Addresses of what a customer's phone shows. All posts go below ``/p/<selector>/``, where the link's cookie is sent."""
+
+from django.urls import path
+
+from payportal.pages import checkout_views, paying_views
+
+
+urlpatterns = [
+    path("p/<str:selector>/", checkout_views.link_page, name="link-page"),
+    path("p/<str:selector>/state", paying_views.state, name="link-state"),
+    path("p/<str:selector>/sum", checkout_views.show_sum, name="link-sum"),
+    path("p/<str:selector>/pay", paying_views.pay, name="link-pay"),
+    path("p/<str:selector>/takeover", paying_views.take_over, name="link-take-over"),
+    path("p/<str:selector>/waiting", paying_views.waiting, name="link-waiting"),
+    path("p/<str:selector>/<str:rest>", checkout_views.open_link, name="link-open"),
+]
