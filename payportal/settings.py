@@ -8,7 +8,7 @@ from pathlib import Path
 
 from environs import Env
 
-from payportal import environment
+from payportal import checks, environment
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -243,3 +243,6 @@ CONTENT_SECURITY_POLICY = {
 
 LOGGING = environment.logging(env.str("LOG_LEVEL", "INFO"))
 SILENCED_SYSTEM_CHECKS: list[str] = []
+
+if IS_PRODUCTION:
+    checks.refuse_unsafe(globals())
