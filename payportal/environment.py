@@ -97,27 +97,3 @@ def stripe_accounts(env: Env) -> dict[str, StripeAccount]:
             webhook_secrets=tuple(filter(None, env.list(prefix + "WEBHOOK_SECRETS", []))),
         )
     return accounts
-
-
-def logging(level: str) -> dict[str, Any]:
-    """One line of JSON an event, on standard error."""
-    import structlog
-
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {
-            "json": {
-                "()": structlog.stdlib.ProcessorFormatter,
-                "processor": structlog.processors.JSONRenderer(),
-                "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")],
-            }
-        },
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "json"}},
-        "root": {"handlers": ["console"], "level": level},
-        "loggers": {
-            # Its lines carry paths, and paths carry tokens.
-            "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
-            "django.server": {"handlers": [], "level": "ERROR", "propagate": False},
-        },
-    }

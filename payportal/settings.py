@@ -4,11 +4,12 @@
 missing, and can't load the demo. docs/settings.md lists every variable.
 """
 
+import logging
 from pathlib import Path
 
 from environs import Env
 
-from payportal import checks, environment
+from payportal import checks, environment, logs
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -52,6 +53,7 @@ INSTALLED_APPS = [
     "payportal.backoffice",
 ]
 MIDDLEWARE = [
+    "payportal.logs.RequestLog",
     "payportal.pages.operators.OperatorMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -241,7 +243,12 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-LOGGING = environment.logging(env.str("LOG_LEVEL", "INFO"))
+LOGGING = logs.configure(env.str("LOG_LEVEL", "INFO"))
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_USER_ID_FIELD = None
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = logging.DEBUG
 SILENCED_SYSTEM_CHECKS: list[str] = []
 
 if IS_PRODUCTION:
