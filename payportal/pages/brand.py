@@ -38,7 +38,7 @@ def _brand(name: str, color: str, mark: str, help_phone: str) -> Brand:
     return Brand(
         name=name,
         color=color,
-        css=mark_safe(css),  # noqa: S308: a colour that the model's validator and readable_on have checked
+        css=mark_safe(css),  # noqa: S308 (readable_on has checked it)
         css_hash=csp_hash(css),
         mark=mark,
         help_phone=help_phone,

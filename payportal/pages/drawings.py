@@ -9,7 +9,7 @@ _PICTURES = {
     "data": '<path d="M7 3h10v18H7zM11 18h2"/><path d="M10 11a3 3 0 014 0M12 13.5v0"/>',
     "play": '<circle cx="12" cy="12" r="9"/><path d="M10 8.5l5.5 3.5-5.5 3.5z"/>',
 }
-PICTURES: dict[str, SafeString] = {name: mark_safe(paths) for name, paths in _PICTURES.items()}  # noqa: S308: our own
+PICTURES: dict[str, SafeString] = {name: mark_safe(paths) for name, paths in _PICTURES.items()}  # noqa: S308 (our own)
 
 
 def picture(name: str) -> SafeString:

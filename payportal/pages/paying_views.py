@@ -1,5 +1,7 @@
 """Paying on a link's page: what the script asks before it pays, and when it does."""
 
+from collections.abc import Mapping
+
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -122,7 +124,7 @@ def _status_path(payment: Payment) -> str:
     return f"/s/{links.status_token(payment)}"
 
 
-def _json(answer: dict[str, object], status: int = 200) -> JsonResponse:
-    response = JsonResponse(answer, status=status)
+def _json(answer: Mapping[str, object], status: int = 200) -> JsonResponse:
+    response = JsonResponse(dict(answer), status=status)
     shell.private(response)
     return response

@@ -21,7 +21,6 @@ KINDS = {
     "empty": ("tokens", "phone", "switch", "status", "pay"),
     "status": ("tokens", "phone", "switch", "status"),
     "receipt": ("tokens", "phone", "receipt"),
-    "inbox": ("tokens", "phone", "inbox"),
 }
 
 
@@ -37,7 +36,7 @@ class Sheet:
 def of_kind(kind: str) -> Sheet:
     """The sheet of a kind of page; read and squeezed once a process."""
     css = squeeze("\n".join((FOLDER / f"{name}.css").read_text("utf-8") for name in KINDS[kind]))
-    return Sheet(css=mark_safe(css), css_hash=csp_hash(css))  # noqa: S308: our own files
+    return Sheet(css=mark_safe(css), css_hash=csp_hash(css))  # noqa: S308 (our own)
 
 
 def squeeze(css: str) -> str:

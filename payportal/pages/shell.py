@@ -62,7 +62,7 @@ def page(
     return private(response)
 
 
-def render(template: str, context: Mapping[str, Any]) -> SafeString:
+def render(template: str, context: Mapping[str, Any]) -> str:
     """A template without context processors: a customer's page has no session, no user and no messages."""
     return loader.get_template(template).render(dict(context))
 

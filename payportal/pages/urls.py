@@ -1,9 +1,8 @@
-"""Addresses of what a customer's phone shows. All posts go below ``/p/<selector>/``, where the link's cookie is sent."""
+"""Addresses of what a customer's phone shows. All posts go below ``/p/<selector>/``, where the cookie is sent."""
 
 from django.urls import path
 
-from payportal.pages import checkout_views, paying_views
-
+from payportal.pages import checkout_views, paying_views, receipt_views, status_views
 
 urlpatterns = [
     path("p/<str:selector>/", checkout_views.link_page, name="link-page"),
@@ -13,4 +12,7 @@ urlpatterns = [
     path("p/<str:selector>/takeover", paying_views.take_over, name="link-take-over"),
     path("p/<str:selector>/waiting", paying_views.waiting, name="link-waiting"),
     path("p/<str:selector>/<str:rest>", checkout_views.open_link, name="link-open"),
+    path("s/<str:token>", status_views.status, name="status"),
+    path("s/<str:token>/part", status_views.part, name="status-part"),
+    path("r/<str:token>", receipt_views.receipt, name="receipt"),
 ]

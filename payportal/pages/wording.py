@@ -36,6 +36,11 @@ def clock(at: datetime, time_zone: str, language: str) -> str:
     return str(format_time(at.astimezone(ZoneInfo(time_zone)), "short", locale=locale_of(language)))
 
 
+def local_day(at: datetime, time_zone: str) -> date:
+    """The calendar day where the operator is."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
 def moment(at: datetime, time_zone: str, language: str) -> str:
     """``22 November 2026 at 18:02`` where the operator is."""
     local = at.astimezone(ZoneInfo(time_zone))

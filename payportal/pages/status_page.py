@@ -1,0 +1,217 @@
+"""What the status page shows of one payment, and nothing else of its customer.
+
+Its version is the newest entry of the payment's timeline, and a letter for what changes by the clock alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+
+from activation import progress
+from activation.progress import Progress, Thing
+from billing import receipts
+from billing.lib.money import format_money
+from billing.lib.names import in_language
+from billing.models import Operator, Payment
+from payportal.pages import wording
+
+# After this long we say that it takes longer than usual.
+SLOW_AFTER = timedelta(seconds=30)
+# After this long a payment that nobody has confirmed was left by its payer.
+LEFT_AFTER = timedelta(seconds=90)
+
+PAYING, SLOW, LEFT, DECLINED, CANCELED, SWITCHING, DELAYED, ON = (
+    "paying",
+    "slow",
+    "left",
+    "declined",
+    "canceled",
+    "switching",
+    "delayed",
+    "on",
+)
+FINAL = {DECLINED, CANCELED, ON}
+POLL_SECONDS = {PAYING: 1, SWITCHING: 1, SLOW: 5, LEFT: 5, DELAYED: 10}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of what has happened: ``marker`` is done, now, next or fail."""
+
+    marker: str
+    fact: str
+    detail: str = ""
+    time: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPage:
+    """Everything the status template needs. ``look`` moves the switch: wait, on or nothing."""
+
+    state: str
+    version: str
+    poll_seconds: int
+    look: str
+    heading: str
+    lead: str
+    small: str = ""
+    steps: Sequence[Step] = ()
+    receipt: str = ""
+    back: str = ""
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+
+def version(payment: Payment, now: datetime) -> str:
+    """What the page's version is now: from the payment alone, without a query."""
+    return f"{getattr(payment, 'newest_event_id', None) or 0}{_by_the_clock(payment, now)[:1]}"
+
+
+def build(payment: Payment, operator: Operator, language: str, now: datetime) -> StatusPage:
+    """The page's content."""
+    if payment.status == Payment.Status.SUCCEEDED:
+        return _paid(payment, operator, language, now)
+    amount = format_money(payment.amount, payment.currency, language)
+    seen = version(payment, now)
+    back = f"/p/{payment.link.selector}/"
+    if payment.status == Payment.Status.FAILED:
+        return StatusPage(
+            state=DECLINED,
+            version=seen,
+            poll_seconds=0,
+            look="",
+            heading=_("Your bank said no"),
+            lead=_("Nothing was taken from your account."),
+            small=_("Banks don’t tell us why. Another card usually works, or try again after a word with your bank."),
+            back=back,
+        )
+    if payment.status == Payment.Status.CANCELED:
+        return StatusPage(
+            state=CANCELED,
+            version=seen,
+            poll_seconds=0,
+            look="",
+            heading=_("This payment was stopped"),
+            lead=_("Nothing was taken from your account."),
+            back=back,
+        )
+    return _under_way(payment, seen, amount, back, now)
+
+
+def _under_way(payment: Payment, seen: str, amount: str, back: str, now: datetime) -> StatusPage:
+    state = _by_the_clock(payment, now) or PAYING
+    if state == LEFT:
+        return StatusPage(
+            state=LEFT,
+            version=seen,
+            poll_seconds=POLL_SECONDS[LEFT],
+            look="",
+            heading=_("Not paid yet"),
+            lead=_("Nothing was taken from your account."),
+            back=back,
+        )
+    return StatusPage(
+        state=state,
+        version=seen,
+        poll_seconds=POLL_SECONDS[state],
+        look="wait",
+        heading=_("Paying %(sum)s") % {"sum": amount},
+        lead=_("It takes longer than usual.") if state == SLOW else _("This takes a few seconds."),
+        small=_("You can close this page. We’ll send you the receipt."),
+    )
+
+
+def _by_the_clock(payment: Payment, now: datetime) -> str:
+    age = now - payment.touched_at
+    if payment.status == Payment.Status.PROCESSING:
+        return SLOW if age > SLOW_AFTER else ""
+    if payment.status == Payment.Status.CREATED:
+        return LEFT if age > LEFT_AFTER else ""
+    return ""
+
+
+def _paid(payment: Payment, operator: Operator, language: str, now: datetime) -> StatusPage:
+    done = progress.of_payment(payment)
+    state = ON if done.is_all_on else DELAYED if done.is_any_delayed else SWITCHING
+    heading, lead = _paid_words(state, done, language)
+    return StatusPage(
+        state=state,
+        version=version(payment, now),
+        poll_seconds=POLL_SECONDS.get(state, 0),
+        look="on" if state == ON else "wait",
+        heading=heading,
+        lead=lead,
+        small=_("We’ll send you the receipt, too."),
+        steps=_steps(payment, done, operator, language, now),
+        receipt=f"/r/{receipts.token(payment)}",
+    )
+
+
+def _paid_words(state: str, done: Progress, language: str) -> tuple[str, str]:
+    thanks = _("Paid. Thank you!")
+    if not done.things:
+        return thanks, _("Nothing else to do.")
+    if state == ON:
+        return _about(done, language, _("Your TV is on"), _("%(name)s is on"), _("Everything is on")), _("Thank you!")
+    if state == DELAYED:
+        slow = [thing for thing in done.things if thing.state == progress.DELAYED]
+        lead = _about(
+            Progress(tuple(slow)),
+            language,
+            _("The TV is slow to start; we’re on it, and you don’t have to call."),
+            _("%(name)s is slow to start; we’re on it, and you don’t have to call."),
+            _("Switching on is slow; we’re on it, and you don’t have to call."),
+        )
+        return thanks, lead
+    lead = _about(
+        done, language, _("Your TV is switching on…"), _("%(name)s is switching on…"), _("Everything is switching on…")
+    )
+    return thanks, lead
+
+
+def _about(done: Progress, language: str, tv: str, one: str, several: str) -> str:
+    """The sentence that fits: about the television, about one thing by its name, or about all."""
+    if len(done.things) > 1:
+        return several
+    thing = done.things[0]
+    return tv if _is_tv(thing) else one % {"name": in_language(thing.names, language)}
+
+
+def _is_tv(thing: Thing) -> bool:
+    return thing.icon == "tv"
+
+
+def _steps(payment: Payment, done: Progress, operator: Operator, language: str, now: datetime) -> list[Step]:
+    amount = format_money(payment.amount_received, payment.currency_received or payment.currency, language)
+    how = wording.method(payment.method, payment.card_last4)
+    paid = _("%(sum)s with %(method)s") % {"sum": amount, "method": how} if how else amount
+    at = wording.clock(payment.succeeded_at, operator.time_zone, language) if payment.succeeded_at else ""
+    steps = [Step("done", _("Paid"), paid, at)]
+    for thing in done.things:
+        steps.append(_switched(thing, operator, language))
+        if thing.state == progress.ON and thing.until:
+            steps.append(_until(thing, operator, language, now))
+    return steps
+
+
+def _switched(thing: Thing, operator: Operator, language: str) -> Step:
+    name = _("Your TV") if _is_tv(thing) else in_language(thing.names, language)
+    where = in_language(thing.device_names, language) if thing.device_names else ""
+    detail = f"{name}, {where}" if where else name
+    if thing.state == progress.ON:
+        at = wording.clock(thing.at, operator.time_zone, language) if thing.at else ""
+        return Step("done", _("Switched on"), detail, at)
+    if thing.state == progress.DELAYED:
+        return Step("now", _("Slow to start"), detail)
+    return Step("now", _("Switching on"), detail)
+
+
+def _until(thing: Thing, operator: Operator, language: str, now: datetime) -> Step:
+    assert thing.until is not None
+    last = wording.local_day(thing.until, operator.time_zone)
+    shown = wording.day(last, language, near=now.year)
+    return Step("done", _("On until %(day)s") % {"day": shown}, _("Nothing renews without you"))

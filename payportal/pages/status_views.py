@@ -1,0 +1,55 @@
+"""The page that banks return to: one payment, told as it goes, until it has ended."""
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.views.decorators.http import require_GET, require_safe
+
+from billing import links
+from billing.models import Payment
+from payportal.pages import access, asking, errors, language, shell, status_page
+from payportal.pages.requests import OperatorRequest
+from payportal.pages.status_page import StatusPage
+
+# htmx stops polling at this status, and shows what comes with it.
+STOP_POLLING = 286
+
+
+@require_safe
+@access.no_robots
+def status(request: OperatorRequest, token: str) -> HttpResponse:
+    """One payment's page; the token opens nothing else, since banks return to other browsers."""
+    try:
+        payment = _current(request, token)
+    except links.LinkUnusable:
+        return errors.gone(request)
+    context = {"status": _build(request, payment), "token": token, "script": shell.asset("js/status.js")}
+    return shell.page(request, "pages/status.html", kind="status", context=context)
+
+
+@require_GET
+def part(request: OperatorRequest, token: str) -> HttpResponse:
+    """What changed since version ``v``: 204 nothing, 200 something, 286 the end. One query says "nothing"."""
+    try:
+        payment = _current(request, token)
+    except links.LinkUnusable:
+        return shell.private(HttpResponse(status=STOP_POLLING))
+    if request.GET.get("v", "") == status_page.version(payment, timezone.now()):
+        return shell.private(HttpResponse(status=204))
+    shown = _build(request, payment)
+    context = {"status": shown, "token": token, "is_part": True, "brand_name": request.operator.name}
+    body = shell.render("partials/status.html", context)
+    return shell.private(HttpResponse(body, status=STOP_POLLING if shown.is_final else 200))
+
+
+def _current(request: OperatorRequest, token: str) -> Payment:
+    """The payment as it is now; the gateway is asked first where nothing was heard for a while."""
+    payment = links.payment_by_status_token(request.operator, token)
+    if asking.is_due(payment, timezone.now()) and asking.ask(payment, timezone.now()):
+        payment = links.payment_by_status_token(request.operator, token)
+    return payment
+
+
+def _build(request: OperatorRequest, payment: Payment) -> StatusPage:
+    language.prefer(request, payment.customer.language)
+    return status_page.build(payment, request.operator, get_language() or "en", timezone.now())
