@@ -10,7 +10,7 @@ from activation.models import Activation
 from billing import invoices
 from billing.lib import money, names
 from billing.models import AuditEntry, BillingAccount, Customer, Invoice, Payment, PaymentLink
-from payportal.backoffice import desk, timeline
+from payportal.backoffice import actors, desk, timeline
 
 RECENT = 8
 
@@ -52,7 +52,7 @@ class CustomerPage:
     live_link: PaymentLink | None
     steps: list[timeline.Step]
     newest_link: int
-    looks: list[AuditEntry]
+    looks: list[tuple[str, datetime]]
 
     @property
     def paused(self) -> list[Service]:
@@ -61,7 +61,7 @@ class CustomerPage:
 
 
 def of(customer: Customer, now: datetime) -> CustomerPage:
-    """Everything the customer's page shows: eight queries, however much there is of it."""
+    """Everything the customer's page shows: ten queries at most, however much there is of it."""
     language, currency = get_language() or "en", customer.operator.currency
     owed = list(invoices.owed(customer.pk, currency).select_related("account"))
     links = list(PaymentLink.objects.filter(customer=customer).order_by("-pk")[:RECENT])
@@ -80,8 +80,16 @@ def of(customer: Customer, now: datetime) -> CustomerPage:
         live_link=live,
         steps=timeline.of_link(live) if live else [],
         newest_link=next((link.pk for link in links if link.currency == currency), 0),
-        looks=list(AuditEntry.objects.filter(subject_reference=f"customer:{customer.pk}").order_by("-at")[:RECENT]),
+        looks=_looks(customer),
     )
+
+
+def _looks(customer: Customer) -> list[tuple[str, datetime]]:
+    entries = list(
+        AuditEntry.objects.filter(subject_reference=f"customer:{customer.pk}", verb="look").order_by("-at")[:RECENT]
+    )
+    known = actors.names_of(entry.actor for entry in entries)
+    return [(known[entry.actor], entry.at) for entry in entries]
 
 
 def _bills(owed: list[Invoice], today: date, language: str) -> list[Bill]:

@@ -1,7 +1,7 @@
 from django.contrib import admin
 
 from billing.models import BillingAccount
-from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, local_name
+from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin
 
 
 @admin.register(BillingAccount)
@@ -10,11 +10,11 @@ class BillingAccountAdmin(ReadOnlyAdmin):
 
     operator_path = "customer__operator"
     audited_as = "account"
-    list_display = ["number", local_name, "customer", "legal_entity", "created_at"]
+    list_display = ["number", "local_name", "customer", "legal_entity", "created_at"]
     list_select_related = ["customer", "legal_entity"]
     list_filter = [OperatorFilter]
     search_fields = ["number", "customer__reference"]
     search_help_text = "Customer number"
     ordering = ["-pk"]
-    fields = ["number", local_name, "customer", "legal_entity", "created_at"]
-    readonly_fields = [local_name]
+    fields = ["number", "local_name", "customer", "legal_entity", "created_at"]
+    readonly_fields = ["local_name"]

@@ -36,10 +36,13 @@ def currency_of(row: Any) -> str:
     raise AttributeError(f"{type(row).__name__} has no currency")
 
 
-@admin.display(description=_("name"))
-def local_name(row: Any) -> str:
-    """``names`` in the reader's language."""
-    return names.in_language(row.names, get_language() or "en")
+class LocalName:
+    """A column for rows whose ``names`` come in several languages."""
+
+    @admin.display(description=_("name"))
+    def local_name(self, row: Any) -> str:
+        """The row's name in the reader's language."""
+        return names.in_language(row.names, get_language() or "en")
 
 
 class OperatorFilter(admin.SimpleListFilter):
@@ -48,6 +51,10 @@ class OperatorFilter(admin.SimpleListFilter):
     title = _("operator")
     parameter_name = "operator"
 
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
+        self.operator_path: str = model_admin.operator_path
+        super().__init__(request, params, model, model_admin)
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [(each.code, each.name) for each in access.operators_of(request.user).order_by("name")]
 
@@ -55,11 +62,10 @@ class OperatorFilter(admin.SimpleListFilter):
         if not self.value():
             return queryset
         chosen = Operator.objects.filter(code=self.value()).values("pk")
-        model_admin = admin.site.get_model_admin(queryset.model)
-        return queryset.filter(**{f"{model_admin.operator_path}__in": chosen})
+        return queryset.filter(**{f"{self.operator_path}__in": chosen})
 
 
-class ScopedAdmin(admin.ModelAdmin):
+class ScopedAdmin(LocalName, admin.ModelAdmin):
     """A list and its pages, cut to the operators that the reader works for.
 
     Every way to a row (list, page, history, action) goes through ``get_queryset``, so another operator's row is simply
@@ -86,26 +92,32 @@ class ScopedAdmin(admin.ModelAdmin):
             row = getattr(row, step)
         return row if isinstance(row, Operator) else None
 
+    def extra_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """What a page of its own shows beside the fields; gathered after the look was written down."""
+        return {}
+
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         """The page of one row; showing a customer's affairs is written down before anything is shown."""
         row = kwargs.get("obj")
-        if row is not None and self.audited_as and request.method == "GET":
-            audit.record(
-                actor=access.actor(request),
-                verb="look",
-                subject_reference=self.subject(row),
-                now=timezone.now(),
-                operator=self.operator_of(row),
-            )
+        if row is not None:
+            if self.audited_as and request.method == "GET":
+                audit.record(
+                    actor=access.actor(request),
+                    verb="look",
+                    subject_reference=self.subject(row),
+                    now=timezone.now(),
+                    operator=self.operator_of(row),
+                )
+            context |= self.extra_context(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 
 
 class ReadOnlyAdmin(ScopedAdmin):
     """A list where nothing can be added, changed or deleted, by superusers neither."""
 
-    actions = None
+    actions: Any = None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -120,14 +132,13 @@ class ReadOnlyAdmin(ScopedAdmin):
         return self.readonly_fields
 
 
-class ReadOnlyInline(admin.TabularInline):
+class ReadOnlyInline(LocalName, admin.TabularInline):
     """The parts of a row, shown to whoever may see the row itself."""
 
     extra = 0
     max_num = 0
     can_delete = False
     select_related: ClassVar[tuple[str, ...]] = ()
-    classes: ClassVar[list[str]] = []
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related(*self.select_related)

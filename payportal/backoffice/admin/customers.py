@@ -36,7 +36,7 @@ class CustomerAdmin(ReadOnlyAdmin):
 
     def make_link(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a payment link and show its page; a second click shows the same link."""
-        if not request.user.has_perm(access.USE_LINKS):  # type: ignore[union-attr]
+        if not request.user.has_perm(access.USE_LINKS):
             raise PermissionDenied
         customer = self.get_queryset(request).select_related("operator").filter(pk=pk).first()
         if customer is None:
@@ -56,13 +56,8 @@ class CustomerAdmin(ReadOnlyAdmin):
             messages.info(request, _("A link was made a moment ago. This is it."))
         return HttpResponseRedirect(reverse("admin:billing_paymentlink_change", args=[link.pk]))
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        customer = kwargs.get("obj")
-        if isinstance(customer, Customer):
-            context |= {
-                "desk": customer_page.of(customer, timezone.now()),
-                "may_use": request.user.has_perm(access.USE_LINKS),  # type: ignore[union-attr]
-            }
-        return super().render_change_form(request, context, *args, **kwargs)
+    def extra_context(self, request: HttpRequest, row: Customer) -> dict[str, Any]:
+        return {
+            "desk": customer_page.of(row, timezone.now()),
+            "may_use": request.user.has_perm(access.USE_LINKS),
+        }

@@ -2,13 +2,13 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from billing.models import Invoice, InvoiceLine
-from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ReadOnlyInline, amount_column, local_name
+from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ReadOnlyInline, amount_column
 
 
 class InvoiceLineInline(ReadOnlyInline):
     model = InvoiceLine
-    fields = ["position", local_name, "sum", "vat"]
-    readonly_fields = fields
+    fields = ["position", "local_name", "sum", "vat"]
+    readonly_fields = ["position", "local_name", "sum", "vat"]
     ordering = ["position"]
     select_related = ("invoice",)
     sum = amount_column("amount", _("amount"))

@@ -3,7 +3,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -13,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from billing import links
 from billing.models import PaymentLink
-from payportal.backoffice import access, desk, timeline
+from payportal.backoffice import access, actors, desk, timeline
 from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin
 
 
@@ -58,7 +57,7 @@ class PaymentLinkAdmin(ReadOnlyAdmin):
         """Let a view be reached by POST, by those who may, for a link within their reach."""
 
         def guarded(request: HttpRequest, pk: int) -> HttpResponse:
-            if not request.user.has_perm(access.USE_LINKS):  # type: ignore[union-attr]
+            if not request.user.has_perm(access.USE_LINKS):
                 raise PermissionDenied
             link = self.get_queryset(request).select_related("operator", "customer").filter(pk=pk).first()
             if link is None:
@@ -120,16 +119,11 @@ class PaymentLinkAdmin(ReadOnlyAdmin):
     def _back(self, link: PaymentLink) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:billing_paymentlink_change", args=[link.pk]))
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        link: Model | None = kwargs.get("obj")
-        if isinstance(link, PaymentLink):
-            now = timezone.now()
-            context |= {
-                "steps": timeline.of_link(link),
-                "is_live": desk.is_live(link, now),
-                "times_sent": desk.times_sent(link),
-                "may_use": request.user.has_perm(access.USE_LINKS),  # type: ignore[union-attr]
-            }
-        return super().render_change_form(request, context, *args, **kwargs)
+    def extra_context(self, request: HttpRequest, row: PaymentLink) -> dict[str, Any]:
+        return {
+            "steps": timeline.of_link(row),
+            "made_by": actors.names_of([row.created_by])[row.created_by],
+            "is_live": desk.is_live(row, timezone.now()),
+            "times_sent": desk.times_sent(row),
+            "may_use": request.user.has_perm(access.USE_LINKS),
+        }

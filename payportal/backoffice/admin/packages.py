@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from activation.models import Package
 from billing.models import LegalEntity, Operator
 from payportal.backoffice import access
-from payportal.backoffice.admin.base import OperatorFilter, ScopedAdmin, amount_column, local_name
+from payportal.backoffice.admin.base import OperatorFilter, ScopedAdmin, amount_column
 
 
 @admin.register(Package)
@@ -17,7 +17,7 @@ class PackageAdmin(ScopedAdmin):
     """What is on offer. A price changed here holds for what is bought from now on."""
 
     actions = None
-    list_display = ["code", local_name, "operator", "kind", "sum", "duration_days", "is_on_offer", "position"]
+    list_display = ["code", "local_name", "operator", "kind", "sum", "duration_days", "is_on_offer", "position"]
     list_select_related = ["operator"]
     list_filter = [OperatorFilter, "is_on_offer", "kind"]
     ordering = ["operator", "position", "code"]

@@ -36,7 +36,7 @@ class SuperusersOnly:
         return self._is_super(request)
 
 
-class StaffMemberInline(SuperusersOnly, admin.StackedInline):  # type: ignore[misc]
+class StaffMemberInline(SuperusersOnly, admin.StackedInline):
     model = StaffMember
     can_delete = False
     filter_horizontal = ["operators"]
@@ -48,7 +48,7 @@ for model in (User, Group, Authenticator, EmailAddress):
 
 
 @admin.register(User)
-class StaffUserAdmin(SuperusersOnly, UserAdmin):  # type: ignore[misc]
+class StaffUserAdmin(SuperusersOnly, UserAdmin):
     """Staff: their role (a group) and the operators they work for."""
 
     inlines = [StaffMemberInline]
@@ -60,19 +60,19 @@ class StaffUserAdmin(SuperusersOnly, UserAdmin):  # type: ignore[misc]
 
 
 @admin.register(Group)
-class RoleAdmin(SuperusersOnly, GroupAdmin):  # type: ignore[misc]
+class RoleAdmin(SuperusersOnly, GroupAdmin):
     """Roles."""
 
 
 @admin.register(Authenticator)
-class SecondFactorAdmin(SuperusersOnly, admin.ModelAdmin):  # type: ignore[misc]
+class SecondFactorAdmin(SuperusersOnly, admin.ModelAdmin):
     """Second factors; the secret is never shown. Deleting one lets its owner, who lost the phone, set up another."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]
     list_select_related = ["user"]
     search_fields = ["user__username"]
     fields = ["user", "type", "created_at", "last_used_at"]
-    readonly_fields = fields
+    readonly_fields = ["user", "type", "created_at", "last_used_at"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

@@ -9,7 +9,7 @@ from django.utils.translation import ngettext
 
 from activation.models import Activation, ActivationJob, Device, Order, OrderItem
 from payportal.backoffice import access, desk
-from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ReadOnlyInline, amount_column, local_name
+from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ReadOnlyInline, amount_column
 
 
 @admin.register(Device)
@@ -18,13 +18,13 @@ class DeviceAdmin(ReadOnlyAdmin):
 
     operator_path = "customer__operator"
     audited_as = "device"
-    list_display = ["reference", "kind", local_name, "customer", "account"]
+    list_display = ["reference", "kind", "local_name", "customer", "account"]
     list_select_related = ["customer", "account"]
     list_filter = [OperatorFilter, "kind"]
     search_fields = ["reference", "customer__reference"]
     ordering = ["-pk"]
-    fields = ["reference", "kind", local_name, "customer", "account"]
-    readonly_fields = [local_name]
+    fields = ["reference", "kind", "local_name", "customer", "account"]
+    readonly_fields = ["local_name"]
 
 
 class OrderItemInline(ReadOnlyInline):
@@ -56,14 +56,14 @@ class ActivationAdmin(ReadOnlyAdmin):
 
     operator_path = "customer__operator"
     audited_as = "activation"
-    list_display = ["reference", local_name, "customer", "device", "status", "started_at", "ends_at"]
+    list_display = ["reference", "local_name", "customer", "device", "status", "started_at", "ends_at"]
     list_select_related = ["customer", "device"]
     list_filter = [OperatorFilter, "status"]
     search_fields = ["reference", "customer__reference"]
     ordering = ["-pk"]
     fields = [
         "reference",
-        local_name,
+        "local_name",
         "service_code",
         "customer",
         "account",
@@ -74,7 +74,7 @@ class ActivationAdmin(ReadOnlyAdmin):
         "ends_at",
         "ended_at",
     ]
-    readonly_fields = [local_name]
+    readonly_fields = ["local_name"]
 
 
 @admin.register(ActivationJob)
@@ -92,7 +92,7 @@ class ActivationJobAdmin(ReadOnlyAdmin):
         return desk.jobs_within_reach(request.user)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(access.RETRY_JOBS))  # type: ignore[union-attr]
+        return bool(request.user.has_perm(access.RETRY_JOBS))
 
     @admin.action(description=_("Try the chosen jobs again"), permissions=["retry"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[ActivationJob]) -> None:

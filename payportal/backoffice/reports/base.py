@@ -42,6 +42,12 @@ class Column:
     code: str
     title: str | Promise
     is_amount: bool = False
+    is_count: bool = False
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its cells are summed."""
+        return self.is_amount or self.is_count
 
 
 class Report(ABC):
@@ -65,10 +71,10 @@ class Report(ABC):
         place = [column.code for column in self.columns].index(self.currency_column)
         sums: dict[str, list[Cell]] = {}
         for row in rows:
-            total = sums.setdefault(str(row[place]), ["" if isinstance(cell, str) else 0 for cell in row])
-            for index, cell in enumerate(row):
-                if isinstance(cell, int):
-                    total[index] = int(total[index]) + cell
+            total = sums.setdefault(str(row[place]), [0 if column.is_number else "" for column in self.columns])
+            for index, column in enumerate(self.columns):
+                if column.is_number:
+                    total[index] = int(total[index]) + int(row[index])
         for currency, total in sums.items():
             total[place] = currency
         return sums

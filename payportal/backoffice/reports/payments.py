@@ -31,7 +31,7 @@ class PaymentsByDay(Report):
         Column("operator", _("Operator")),
         Column("gateway_account", _("Gateway account")),
         Column("currency", _("Currency")),
-        Column("payments", _("Payments")),
+        Column("payments", _("Payments"), is_count=True),
         Column("received", _("Received"), is_amount=True),
         Column("to_bills", _("To bills"), is_amount=True),
         Column("to_credit", _("To credit"), is_amount=True),
@@ -53,7 +53,7 @@ class PaymentsByDay(Report):
                 other,
             )
 
-    def _grouped(self) -> QuerySet[Any, dict[str, Any]]:
+    def _grouped(self) -> QuerySet[LedgerPosting, Any]:
         """Postings of entries that moved money at a gateway, summed by day, gateway account and currency."""
         zone = ZoneInfo(self.operator.time_zone)
         # The index narrows by time with a day to spare on both sides; the day itself is PostgreSQL's word alone, so
@@ -70,7 +70,7 @@ class PaymentsByDay(Report):
                 day=TruncDate("entry__booked_at", tzinfo=zone),
                 gateway_account=F("entry__payment__gateway_account"),
             )
-            .filter(day__range=(self.span.first, self.span.last))
+            .filter(day__gte=self.span.first, day__lte=self.span.last)
             .values("day", "gateway_account", "currency")
             .annotate(
                 payments=Count("entry__payment", distinct=True, filter=Q(account__startswith="gateway:")),

@@ -1,4 +1,4 @@
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from billing import audit
 from billing.models import Operator
 from payportal.backoffice import access, reports
 from payportal.backoffice.reports import csv
-from payportal.backoffice.reports.base import MAX_DAYS, BadSpan, Report, Span, snapshot
+from payportal.backoffice.reports.base import MAX_DAYS, BadSpan, Cell, Column, Report, Span, snapshot
 
 # A page is for looking; more than this is for the file.
 ROWS_ON_PAGE = 400
@@ -55,7 +55,7 @@ class SpanForm(forms.Form):
 
 
 def _guard(request: HttpRequest) -> None:
-    if not request.user.has_perm(access.RUN_REPORTS):  # type: ignore[union-attr]
+    if not request.user.has_perm(access.RUN_REPORTS):
         raise PermissionDenied
 
 
@@ -92,9 +92,8 @@ def report(request: HttpRequest, code: str) -> HttpResponseBase:
 
 def _file(wanted: Report) -> StreamingHttpResponse:
     name = f"{wanted.code}-{wanted.operator.code}-{wanted.span.first}-{wanted.span.last}.csv"
-    stream: Iterator[bytes] = (line.encode() for line in csv.lines(wanted))
     return StreamingHttpResponse(
-        stream,
+        csv.lines(wanted),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
     )
@@ -105,8 +104,12 @@ def _table(wanted: Report) -> dict[str, object]:
         rows = list(wanted.rows())
     return {
         "columns": wanted.columns,
-        "rows": [csv.cells(wanted, row) for row in rows[:ROWS_ON_PAGE]],
-        "totals": [csv.cells(wanted, total) for total in wanted.totals(rows).values()],
+        "rows": [_with_columns(wanted, row) for row in rows[:ROWS_ON_PAGE]],
+        "totals": [_with_columns(wanted, total) for total in wanted.totals(rows).values()],
         "left_out": max(0, len(rows) - ROWS_ON_PAGE),
         "wanted": wanted,
     }
+
+
+def _with_columns(wanted: Report, row: Iterable[Cell]) -> list[tuple[Column, str]]:
+    return list(zip(wanted.columns, csv.cells(wanted, row), strict=True))
