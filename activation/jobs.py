@@ -95,6 +95,11 @@ def run(job: ActivationJob, clock: Clock) -> bool:
     return outcomes.finish(job, clock())
 
 
+def order_of(job: ActivationJob) -> ServiceOrder:
+    """What the network is asked for, as it was written down before the first call."""
+    return ServiceOrder(idempotency_key=job.idempotency_key, **job.request)
+
+
 @whole
 def retry(job: ActivationJob, *, actor: str, now: datetime) -> bool:
     """A person has mended the cause: do a parked job again, after asking the network. False when it isn't parked."""
@@ -118,7 +123,7 @@ def retry(job: ActivationJob, *, actor: str, now: datetime) -> bool:
 
 def _switch(network: Provisioner, job: ActivationJob) -> ServiceState:
     """Ask first where an earlier try may have gone through; then do it; and ask once more when no answer came."""
-    order = ServiceOrder(idempotency_key=job.idempotency_key, **job.request)
+    order = order_of(job)
     if job.attempts > 1:
         known = network.look_up(order.idempotency_key)
         if known is not None:

@@ -12,7 +12,7 @@ DRAIN_FOR = timedelta(seconds=30)
 AT_ONCE = 10
 
 
-@shared_task(name="activation.drain")
+@shared_task(name=waking.DRAIN)
 def drain(job_ids: list[int]) -> int:
     """Do these jobs, as far as they are due and nobody is at them."""
     return jobs.run_due(timezone.now, only=job_ids, until=timezone.now() + DRAIN_FOR, limit=len(job_ids))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,3 +46,24 @@ def told() -> Iterator[list[object]]:
     yield heard
     for kind in (ServiceActivated, ServiceDelayed):
         events.unsubscribe(kind, listen)
+
+
+@pytest.fixture
+def broker_at(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Point everything that this test sends at another broker."""
+    from celery import current_app
+
+    from billing import waking
+
+    def point(url: str) -> None:
+        waking.forget()
+        monkeypatch.setattr(current_app.conf, "broker_write_url", url)
+
+    yield point
+    waking.forget()
+
+
+@pytest.fixture
+def dead_broker(broker_at: Callable[[str], None]) -> None:
+    """Nobody listens there."""
+    broker_at("redis://127.0.0.1:9/0")

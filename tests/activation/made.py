@@ -51,7 +51,10 @@ class World:
 
     def link(self) -> PaymentLink:
         return links.create(
-            customer=self.customer, currency=self.operator.currency, actor="system:tests", now=NOW - timedelta(minutes=1)
+            customer=self.customer,
+            currency=self.operator.currency,
+            actor="system:tests",
+            now=NOW - timedelta(minutes=1),
         )
 
     def tap(self, *packages: Package, bills: tuple[Invoice, ...] = ()) -> Payment:
