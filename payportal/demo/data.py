@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from activation.models import Activation, Device, Package
 from billing import invoices
+from billing.imports.bills import vat_within
 from billing.models import BillingAccount, Customer, LegalEntity, Operator
 
 Names = dict[str, str]
@@ -56,11 +57,6 @@ def customer(key: tuple[str, str]) -> Customer:
     """One of the demo's customers, with its operator."""
     operator_code, reference = key
     return Customer.objects.select_related("operator").get(operator__code=operator_code, reference=reference)
-
-
-def vat_within(amount: int, rate: int) -> int:
-    """The tax inside a price with tax, in minor units, rounded half up; the rate is in hundredths of a percent."""
-    return (2 * amount * rate + 10_000 + rate) // (2 * (10_000 + rate))
 
 
 def _load_brisvik(now: datetime) -> None:

@@ -95,11 +95,6 @@ def test_every_phone_number_is_from_a_range_kept_for_fiction() -> None:
     assert all(number.startswith(fiction) for number in numbers)
 
 
-@pytest.mark.parametrize("amount, rate, vat", [(64800, 2500, 12960), (5890, 2000, 982), (3, 2000, 1), (100, 0, 0)])
-def test_vat_within_rounds_half_up(amount: int, rate: int, vat: int) -> None:
-    assert data.vat_within(amount, rate) == vat
-
-
 def test_the_admin_logs_in_with_the_files_password(tmp_path: Path) -> None:
     password_file = tmp_path / "password"
     password_file.write_text("correct horse\n")
