@@ -62,7 +62,7 @@ class Api:
         self.store, self.keys = store, keys
         self.stopping = threading.Event()
         self.log: deque[Object] = deque(maxlen=10_000)
-        self._in_use = idempotency.Keys(store)
+        self.in_use = idempotency.Keys(store)
 
     def call(self, request: Request, fault: Fault | None = None) -> Answer:
         """Execute a request, or repeat the answer it got before. Never raises."""
@@ -116,13 +116,13 @@ class Api:
         if not key:
             return self._execute(request, found, is_client, fault)
         mark = idempotency.fingerprint(request.method, request.path, request.params)
-        kept = self._in_use.begin(key, mark)
+        kept = self.in_use.begin(key, mark)
         if kept is not None:
             return Answer(kept["status"], kept["body"], {"Idempotent-Replayed": "true", "Idempotency-Key": key})
         try:
             answer = self._execute(request, found, is_client, fault)
         finally:
-            self._in_use.end(key)
+            self.in_use.end(key)
         answer.headers["Idempotency-Key"] = key
         return answer
 

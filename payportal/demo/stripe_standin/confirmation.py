@@ -178,12 +178,13 @@ def advance(work: Work, identifier: str, outcome: str | None = None) -> Object:
 
 def _ask_bank(work: Work, intent: Object, params: Object) -> None:
     hidden = work.secrets_of(intent["id"])
-    hidden |= {"nonce": new_id("att"), "return_url": params.get("return_url")}
-    url = f"{work.base_url}/sandbox/bank/{intent['id']}/{hidden['nonce']}"
+    nonce = new_id("att")
+    hidden |= {"asked": [*hidden.get("asked", []), nonce], "nonce": nonce, "return_url": params.get("return_url")}
+    url = f"{work.base_url}/sandbox/bank/{intent['id']}/{nonce}"
     if params.get("use_stripe_sdk") or not params.get("return_url"):
         action: Object = {
             "type": "use_stripe_sdk",
-            "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": url, "source": hidden["nonce"]},
+            "use_stripe_sdk": {"type": "three_d_secure_redirect", "stripe_js": url, "source": nonce},
         }
     else:
         action = {"type": "redirect_to_url", "redirect_to_url": {"return_url": params["return_url"], "url": url}}
@@ -194,7 +195,7 @@ def _ask_bank(work: Work, intent: Object, params: Object) -> None:
 def asked(work: Work, identifier: str, nonce: str) -> Object:
     """The intent whose bank page this is, or 404: the address holds a secret."""
     intent = work.find("payment_intent", identifier, "intent")
-    if not nonce.startswith("att_"):
+    if nonce not in work.secrets_of(identifier).get("asked", []):
         raise missing("payment_intent", identifier, "intent")
     return intent
 
@@ -230,7 +231,7 @@ def _unauthenticated(method: Object) -> Object:
 def _way_back(intent: Object, return_url: Any) -> str | None:
     if not return_url:
         return None
-    parts = urlsplit(return_url)
+    parts = urlsplit(str(return_url))
     added = urlencode(
         {
             "payment_intent": intent["id"],

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import struct
+import traceback
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
@@ -50,6 +51,7 @@ class Handler(BaseHTTPRequestHandler):
         return self.server_version
 
     timeout = 120.0
+    wbufsize = -1  # head and body in one packet
     disable_nagle_algorithm = True
     standin: ClassVar[StandIn]
 
@@ -83,6 +85,9 @@ class Handler(BaseHTTPRequestHandler):
                 self._serve_file(path)
         except ApiError as error:
             self._send_json(error.status, error.body())
+        except Exception:
+            traceback.print_exc()
+            self._send_json(500, ApiError(500, "api_error", "The stand-in itself has failed.").body())
 
     def _body(self) -> str:
         length = self.headers.get("Content-Length", "0")
@@ -221,8 +226,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if length is None else length))
-        self._headers_buffer.append(b"\r\n")  # type: ignore[attr-defined]
-        head = b"".join(self._headers_buffer)  # type: ignore[attr-defined]
-        self._headers_buffer = []
         with contextlib.suppress(OSError):  # the caller may have given up waiting
-            self.wfile.write(head + body)
+            self.end_headers()
+            self.wfile.write(body)
+            self.wfile.flush()

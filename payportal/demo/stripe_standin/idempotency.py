@@ -71,6 +71,11 @@ class Keys:
         with self._lock:
             self._in_flight.discard(key)
 
+    def is_in_flight(self, key: str) -> bool:
+        """Whether a request with this key is being executed just now."""
+        with self._lock:
+            return key in self._in_flight
+
     def _kept(self, key: str) -> Object | None:
         answer = self._store.answers.get(key)
         if answer is None or answer["at"] + LIFETIME <= self._store.clock():

@@ -171,8 +171,8 @@ def update(work: Work, identifier: str, params: Object) -> Object:
     for name in ("amount", "currency"):
         if name in params and intent["status"] not in OPEN:
             raise unchangeable(intent, name)
-    amount, currency = params.get("amount", intent["amount"]), params.get("currency", intent["currency"])
-    changed = {"amount": amount, "currency": currencies.checked(amount, currency)}
+    changed = {name: params[name] if name in params else intent[name] for name in ("amount", "currency")}
+    changed["currency"] = currencies.checked(**changed)
     if any(intent[key] != value for key, value in changed.items()) and intent["status"] == "requires_action":
         reopen(work, intent)
     intent |= changed

@@ -122,10 +122,10 @@ class StandIn:
             return confirmation.advance(work, intent_id, outcome)
 
     def decide(self, intent_id: str, *, is_approved: bool) -> Object:
-        """The customer answers the bank (3-D Secure) without a browser."""
+        """The customer answers the bank's latest question (3-D Secure) without a browser."""
         with self.store.work() as work:
-            nonce = work.secrets_of(intent_id).get("nonce") or ""
-            return confirmation.decide(work, intent_id, nonce, is_approved=is_approved)[0]
+            asked = work.secrets_of(intent_id).get("asked", [""])
+            return confirmation.decide(work, intent_id, asked[-1], is_approved=is_approved)[0]
 
     def dispute(self, intent_id: str, amount: int | None = None) -> Object:
         """The cardholder disputes a paid charge."""
@@ -146,3 +146,11 @@ class StandIn:
     def deliver(self, event_ids: list[str]) -> list[int | None]:
         """Send these events now in this order, whatever was sent before; the statuses that came back."""
         return self._webhooks.deliver(event_ids)
+
+    def signed(self, event_id: str) -> tuple[bytes, str]:
+        """Body and `Stripe-Signature` header of an event, for a test that posts it itself."""
+        return self._webhooks.signed(self.store.objects[event_id])
+
+    def send_webhooks_to(self, url: str | None) -> None:
+        """Another address for events made from now on; None sends nothing."""
+        self._webhooks.url = url

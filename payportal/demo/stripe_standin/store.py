@@ -72,7 +72,7 @@ class Work:
 
     def emit(self, kind: str, about: Object) -> None:
         """Make an event with the object as it is now; it is sent after the commit."""
-        event = {
+        event: Object = {
             "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,

@@ -24,6 +24,7 @@ FIRST_RETRY, LONGEST_RETRY = 0.5, 10.0  # seconds; Stripe's own are minutes and 
 PATIENCE = 10.0  # seconds for an answer
 SENDERS = 4
 GIVE_UP_AFTER = 3 * 24 * 60 * 60  # seconds
+LOOK_EVERY = 0.1  # seconds, where only a switch or the clock can tell
 REORDER_WITHIN = 3.0  # seconds after which a batch is sent though it isn't full
 
 
@@ -98,20 +99,23 @@ class Webhooks:
         """Send these events now, one after the other in this order; None where no answer came."""
         return [self._send(event_id) for event_id in event_ids]
 
+    def signed(self, event: Object) -> tuple[bytes, str]:
+        """The body of a delivery and its `Stripe-Signature` header, made now."""
+        payload = json.dumps(event, indent=2)
+        return payload.encode(), WebhookSignature.generate_signature_header(payload, self._secret, int(time.time()))
+
     def _next(self) -> Delivery | None:
         with self._changed:
             while not self._is_stopping:
                 now = time.monotonic()
                 if self._batch and now - self._batch[0].due > REORDER_WITHIN:
                     self._release_batch()
-                if self._queue and self._queue[0].due <= now and not self._switches.webhook_hold:
+                is_held = self._switches.webhook_hold
+                if self._queue and self._queue[0].due <= now and not is_held:
                     return heapq.heappop(self._queue)
-                wait = self._queue[0].due - now if self._queue else 1.0
-                self._changed.wait(timeout=min(max(wait, 0.02), 0.25 if self._batch or self._held() else 1.0))
+                is_looking = is_held or self._batch or not self._queue
+                self._changed.wait(LOOK_EVERY if is_looking else self._queue[0].due - now)
             return None
-
-    def _held(self) -> bool:
-        return self._switches.webhook_hold
 
     def _run(self) -> None:
         while delivery := self._next():
@@ -130,10 +134,8 @@ class Webhooks:
         event = self._store.objects.get(event_id)
         if event is None or self.url is None:
             return None
-        payload = json.dumps(event, indent=2)
-        header = WebhookSignature.generate_signature_header(payload, self._secret, int(time.time()))
         try:
-            status = _post(self.url, payload.encode(), header)
+            status = _post(self.url, *self.signed(event))
         except (OSError, http.client.HTTPException):
             return None
         if 200 <= status < 300 and event_id in self._store.undelivered:

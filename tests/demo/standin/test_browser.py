@@ -18,8 +18,13 @@ from tests.demo.standin.conftest import client_of, make_intent
 
 pytestmark = pytest.mark.browser
 HERE = Path(__file__).parent
-CSS = "body { margin: 0; padding: 16px; background: #fff; color: #16181d; font: 1rem/1.5 sans-serif }"
-DARK = "@media (prefers-color-scheme: dark) { body { background: #1c1f26; color: #f2f3f5 } button { color: inherit; background: none } }"
+CSS = """
+body { margin: 0; padding: 16px; background: #fff; color: #16181d; font: 1rem/1.5 sans-serif }
+@media (prefers-color-scheme: dark) {
+  body { background: #1c1f26; color: #f2f3f5 }
+  button { color: inherit; background: none }
+}
+"""
 
 
 class Shop:
@@ -36,7 +41,7 @@ class Shop:
                 body, kind = {
                     "/": ((HERE / "shop.html").read_bytes(), "text/html"),
                     "/shop.js": ((HERE / "shop.js").read_bytes(), "text/javascript"),
-                    "/shop.css": ((CSS + DARK).encode(), "text/css"),
+                    "/shop.css": (CSS.encode(), "text/css"),
                     "/back": (b"<!doctype html><html lang=en><title>Back</title><h1>Back</h1>", "text/html"),
                 }.get(name, (b"", "text/plain"))
                 self.answer(body, kind)
