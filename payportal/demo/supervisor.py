@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -49,11 +50,30 @@ class Supervisor:
         self.services: list[Kept] = []
         self.programs: list[Kept] = []
         self.facts: dict[str, str] = {}
+        self.janitor = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("janitor.py")), str(LOCAL / "demo.json")],
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+            text=True,
+        )
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._asked_to_stop)
 
     def _asked_to_stop(self, number: int, frame: FrameType | None) -> None:
         self.requests += 1
+
+    def _tell_janitor(self, *words: object) -> None:
+        assert self.janitor.stdin is not None
+        try:
+            print(*words, file=self.janitor.stdin, flush=True)
+        except OSError:
+            # Somebody killed it. On Linux it is only the second line behind the parent-death signal.
+            pass
+
+    def _adopt(self, some: list[Kept]) -> None:
+        for kept in some:
+            kept.inherited = (self.lock,)
+            kept.started = self._tell_janitor
 
     def _pause(self, seconds: float) -> None:
         """Sleep a little; raises Stopped if we were asked to stop."""
@@ -86,14 +106,12 @@ class Supervisor:
         made = configuration.load_secrets(LOCAL / "secrets.json")
         plan = family.plan(self.address, made)
         self.services = plan.services
+        self._adopt([*plan.services, *plan.programs])
         for kept in self.services:
-            kept.inherited = (self.lock,)
             kept.start()
         self._wait_for(self.services)
         plan.make_database()
         self.programs = plan.programs
-        for kept in self.programs:
-            kept.inherited = (self.lock,)
         # The stand-in needs no database and starts while the data is made ready.
         stripe = [kept for kept in self.programs if kept.name == "stripe"]
         for kept in stripe:
@@ -163,6 +181,8 @@ class Supervisor:
 
         stop_together(self.programs, STOP_SECONDS, is_urgent)
         stop_together(self.services, SERVICES_STOP_SECONDS, is_urgent)
+        self._tell_janitor("done")
+        self.janitor.wait()
 
 
 @contextmanager

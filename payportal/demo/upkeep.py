@@ -17,11 +17,15 @@ RECOVERED_SECONDS = 30.0
 
 @dataclass
 class Kept:
-    """One child: what it runs, how it tells that it works, and when it is due to be started again."""
+    """One child: what it runs, how it tells that it works, and when it is due to be started again.
+
+    ``started`` is told its name, process id and death signal after each start.
+    """
 
     command: Command
     answers: Callable[[int], bool]
     inherited: Sequence[int] = ()
+    started: Callable[[str, int, int], None] | None = None
     process: "subprocess.Popen[bytes] | None" = None
     is_ready: bool = False
     delay: float = FIRST_DELAY
@@ -40,6 +44,8 @@ class Kept:
     def start(self) -> None:
         self.is_ready = False
         self.process = spawn(self.command, inherited=self.inherited)
+        if self.started:
+            self.started(self.name, self.process.pid, self.command.death_signal)
 
     def tend(self, now: float) -> str | None:
         """Look after the child once; returns what happened, in words, if something did.
