@@ -3,10 +3,10 @@
 from celery import shared_task
 from django.utils import timezone
 
-from payportal.messaging import messages, sweeping, waking
+from payportal.messaging import messages, sweeping
 
 
-@shared_task(name=waking.DELIVER)
+@shared_task(name=messages.DELIVER)
 def deliver(message_id: int) -> None:
     """Send one message; the sweep finds what is left."""
     messages.deliver(message_id, timezone.now())

@@ -68,11 +68,11 @@ def _words(message: Message) -> dict[str, Any]:
     """The context's facts as people of that language say them."""
     language, facts = message.language, message.context
     zone = message.operator.time_zone
-    words: dict[str, Any] = {"operator": message.operator.name}
+    words: dict[str, Any] = {"operator": _one_line(message.operator.name)}
     if "amount" in facts:
         words["amount"] = format_money(facts["amount"], facts["currency"], language)
     if "names" in facts:
-        words["name"] = in_language(facts["names"], language)
+        words["name"] = _one_line(in_language(facts["names"], language))
     if facts.get("until"):
         words["until"] = _day(datetime.fromisoformat(facts["until"]), language, zone)
     if message.link:
@@ -83,6 +83,11 @@ def _words(message: Message) -> dict[str, Any]:
         )
         words["is_today"] = ends_day == today
     return words
+
+
+def _one_line(text: str) -> str:
+    """A name stays where it is put: it can't end a header line or begin another."""
+    return " ".join(text.splitlines())
 
 
 @lru_cache(maxsize=64)
@@ -102,12 +107,12 @@ def _time(at: datetime, language: str, zone: str) -> str:
 
 
 def _parts(text: str) -> tuple[dict[str, str], str]:
-    """The header lines of a rendered template, each on one line whatever was put into it, and its body."""
+    """The header lines of a rendered template, and its body."""
     head, _, body = text.strip().partition("\n\n")
     headers = dict.fromkeys(HEADERS, "")
     for line in head.splitlines():
         name, separator, value = line.partition(":")
         if not separator or name.lower() not in headers:
             raise ValueError("a message template begins with header lines and an empty line")
-        headers[name.lower()] = " ".join(value.split())
+        headers[name.lower()] = value.strip()
     return headers, body.strip()

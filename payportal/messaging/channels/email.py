@@ -22,7 +22,7 @@ class Email(Channel):
         message_id = f"<{hashlib.sha256(message.reference.encode()).hexdigest()[:40]}@payportal>"
         connection = get_connection()
         mail = EmailMessage(
-            subject=" ".join(message.subject.split()),
+            subject=" ".join(message.subject.splitlines()),
             body=_text(message),
             to=[message.to],
             headers={"Message-ID": message_id, "Auto-Submitted": "auto-generated"},
@@ -35,8 +35,9 @@ class Email(Channel):
             raise NotSent(type(error).__name__) from None
         try:
             connection.send_messages([mail])
-        except BadHeaderError:
-            raise Refused("BadHeaderError") from None
+        except (BadHeaderError, ValueError) as error:
+            # An address or subject that can't stand in a header; the error's own words would repeat it.
+            raise Refused(type(error).__name__) from None
         except smtplib.SMTPRecipientsRefused as error:
             raise _by_code(max(code for code, _ in error.recipients.values())) from None
         except smtplib.SMTPResponseException as error:

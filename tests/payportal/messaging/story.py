@@ -53,12 +53,17 @@ def pay(link: PaymentLink, at: datetime = NOW) -> Payment:
     amount = sum(bill.amount_due for bill in bills)
     with transaction.atomic():
         payment = payments.start(link=link, invoices=bills, amount_shown=amount, now=at)
-    truth = GatewayPayment(
+    return settle(payment, at=at)
+
+
+def settle(payment: Payment, truth: GatewayPayment | None = None, at: datetime = NOW) -> Payment:
+    """The gateway's word that money came: all that was asked for, unless it says otherwise."""
+    truth = truth or GatewayPayment(
         reference=f"pi_{payment.pk}",
         status="succeeded",
-        amount=amount,
-        currency=link.currency,
-        amount_received=amount,
+        amount=payment.amount,
+        currency=payment.currency,
+        amount_received=payment.amount,
         metadata={"payment": payment.reference, "version": str(payment.version)},
     )
     payments.settle(payment.pk, truth, at)

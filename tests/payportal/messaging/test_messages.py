@@ -305,3 +305,15 @@ def test_a_link_that_ended_meanwhile_is_not_sent(
 
 def test_an_unknown_message_is_nothing_to_do(db: None) -> None:
     assert not messages.deliver(2**40, NOW)
+
+
+def test_an_error_that_names_the_person_leaves_no_trace(
+    kari: Customer, phone: ScriptedPhone, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Law 14: neither the row nor the log says what the carrier's library put into its error."""
+    message = write(kari)
+    phone.before = [ValueError(f"no such number {kari.phone}")]
+    messages.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert message.error == "ValueError"
+    assert kari.phone not in dump() + caplog.text

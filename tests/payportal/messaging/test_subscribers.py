@@ -1,0 +1,136 @@
+"""What is paid and switched on is told, once, from the rows of the same transaction."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from activation import checkout, jobs, suspension
+from activation.events import ServiceDelayed
+from activation.models import Activation, ActivationJob, Package
+from billing import events, receipts
+from billing.gateways.base import GatewayPayment
+from billing.models import Customer, LinkEvent, Payment, PaymentLink
+from payportal.messaging import messages, subscribers
+from payportal.messaging.models import Message
+from tests.payportal.messaging.story import NOW, ScriptedPhone, pay, settle
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SOON = NOW + timedelta(seconds=1)
+
+
+@pytest.fixture(autouse=True)
+def network(settings: Settings, tmp_path: Path) -> None:
+    settings.PROVISIONER = "simulator"
+    settings.SIMULATOR_STATE = str(tmp_path / "network.jsonl")
+
+
+def buy(link: PaymentLink, code: str) -> Payment:
+    package = Package.objects.get(operator=link.operator, code=code)
+    payment = checkout.start(link=link, bill_ids=[], package_ids=[package.pk], amount_shown=package.amount, now=NOW)
+    return settle(payment)
+
+
+def told(template: str) -> list[Message]:
+    return list(Message.objects.filter(template=template).order_by("pk"))
+
+
+def test_it_works(kari: Customer, link: PaymentLink, phone: ScriptedPhone) -> None:
+    payment = pay(link)
+    jobs.run_due(lambda: SOON)
+    for message_id in messages.due(SOON, 10):
+        assert messages.deliver(message_id, SOON)
+    receipt, again = phone.arrived
+    assert receipt.body == "Paid, thank you!"
+    assert receipt.address_label == "Receipt, NOK\u00a01,047.00"
+    assert receipts.resolve(link.operator, receipt.address.rsplit("/", 1)[1]) == payment
+    assert again.body == "TV is on again. Thank you for paying."
+    assert LinkEvent.objects.filter(link=link, payment=payment, kind="receipt_sent").count() == 1
+
+
+def test_a_package_says_until_when(link: PaymentLink, phone: ScriptedPhone) -> None:
+    buy(link, "films")
+    jobs.run_due(lambda: SOON)
+    [message] = told("on")
+    messages.deliver(message.pk, SOON)
+    assert phone.arrived[0].body == "Films is on, until 22\u00a0December. Nothing renews without you."
+    assert phone.arrived[0].address == ""
+
+
+def test_settling_twice_tells_once(link: PaymentLink) -> None:
+    payment = pay(link)
+    settle(payment)
+    with transaction.atomic():
+        event = events.PaymentSucceeded(payment_id=payment.pk, amount=104700, currency="NOK", at=SOON)
+        events.publish(event)
+        events.publish(event)
+    assert [message.reference for message in told("receipt")] == [f"receipt:{payment.reference}"]
+
+
+def test_being_switched_on_twice_is_told_once(link: PaymentLink) -> None:
+    buy(link, "films")
+    jobs.run_due(lambda: SOON)
+    jobs.run_due(lambda: SOON)
+    activation = Activation.objects.get(order_item__isnull=False)
+    assert not subscribers.tell_on(activation, None, SOON)
+    assert len(told("on")) == 1
+
+
+def test_each_pause_that_ends_is_told(link: PaymentLink) -> None:
+    pay(link)
+    jobs.run_due(lambda: SOON)
+    tv = Activation.objects.get(account__isnull=False, customer=link.customer)
+    suspension.suspend(tv, SOON)
+    Activation.objects.filter(pk=tv.pk).update(status="active")
+    tv.refresh_from_db()
+    assert subscribers.tell_on(tv, None, SOON)
+    assert [message.reference for message in told("again")] == ["on:tv-20461:1", "on:tv-20461:2"]
+
+
+def test_a_delay_is_told_once_a_job(link: PaymentLink, phone: ScriptedPhone) -> None:
+    payment = buy(link, "films")
+    job = ActivationJob.objects.get(payment=payment)
+    with transaction.atomic():
+        events.publish(ServiceDelayed(job_id=job.pk, payment_id=payment.pk, at=SOON))
+        events.publish(ServiceDelayed(job_id=job.pk, payment_id=payment.pk, at=SOON))
+    [message] = told("delayed")
+    messages.deliver(message.pk, SOON)
+    assert phone.arrived[0].body == "Paid. Films is slow to start; we’re on it, and you don’t have to call."
+
+
+def test_a_delayed_restoring_is_told_too(link: PaymentLink) -> None:
+    payment = pay(link)
+    job = ActivationJob.objects.get(kind="restore")
+    with transaction.atomic():
+        events.publish(ServiceDelayed(job_id=job.pk, payment_id=payment.pk, at=SOON))
+    assert told("delayed")[0].context["names"]["en"] == "TV"
+
+
+def test_messages_that_cannot_be_written_leave_the_money_as_it_is(link: PaymentLink) -> None:
+    """Law 2: a subscriber that fails is logged and cannot undo the payment; the sweep writes what it did not."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE messaging_message ADD CONSTRAINT out_of_order CHECK (template <> 'receipt')")
+    try:
+        payment = pay(link)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE messaging_message DROP CONSTRAINT out_of_order")
+    assert payment.status == Payment.Status.SUCCEEDED
+    assert told("receipt") == []
+
+
+def test_money_in_another_currency_is_receipted_as_received(link: PaymentLink) -> None:
+    payment = checkout.start(
+        link=link,
+        bill_ids=[],
+        package_ids=[Package.objects.get(operator=link.operator, code="films").pk],
+        amount_shown=12900,
+        now=NOW,
+    )
+    truth = GatewayPayment(
+        "pi_1", "succeeded", 1290, "EUR", amount_received=1290, metadata={"payment": payment.reference}
+    )
+    settle(payment, truth)
+    assert told("receipt")[0].context == {"amount": 1290, "currency": "EUR"}
