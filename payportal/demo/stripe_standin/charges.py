@@ -132,7 +132,6 @@ def _add(work: Work, intent: Object, method: Object) -> Object:
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": _details(intent, method),
-        "radar_options": {},
         "receipt_email": intent["receipt_email"],
         "receipt_number": None,
         "receipt_url": None,
@@ -153,7 +152,8 @@ def _add(work: Work, intent: Object, method: Object) -> Object:
 
 def _details(intent: Object, method: Object) -> Object:
     if method["type"] == "sepa_debit":
-        return {"type": "sepa_debit", "sepa_debit": {**method["sepa_debit"], "mandate": None}}
+        debit = {key: value for key, value in method["sepa_debit"].items() if key != "generated_from"}
+        return {"type": "sepa_debit", "sepa_debit": debit | {"mandate": None}}
     card = method["card"]
     shown = ("brand", "checks", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "wallet")
     return {

@@ -151,7 +151,7 @@ def _refused(work: Work, intent: Object, error: Object) -> None:
 
 def _start_debit(work: Work, intent: Object, method: Object) -> None:
     charges.pend(work, intent, method)
-    intent |= {"processing": {"type": "sepa_debit"}, "status": "processing"}
+    intent["status"] = "processing"  # `processing` stays null: Stripe fills it for cards only
     work.secrets_of(intent["id"])["processing_since"] = work.now
     work.emit("payment_intent.processing", intent)
 

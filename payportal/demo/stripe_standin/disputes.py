@@ -9,7 +9,14 @@ from payportal.demo.stripe_standin import charges
 from payportal.demo.stripe_standin.errors import invalid
 from payportal.demo.stripe_standin.store import Object, Work, new_id
 
-FEE = 1500  # minor units
+EVIDENCE = """
+    access_activity_log billing_address cancellation_policy cancellation_policy_disclosure cancellation_rebuttal
+    customer_communication customer_email_address customer_name customer_purchase_ip customer_signature
+    duplicate_charge_documentation duplicate_charge_explanation duplicate_charge_id product_description receipt
+    refund_policy refund_policy_disclosure refund_refusal_explanation service_date service_documentation
+    shipping_address shipping_carrier shipping_date shipping_documentation shipping_tracking_number
+    uncategorized_file uncategorized_text
+"""
 ANSWER_WITHIN = 7 * 24 * 60 * 60  # seconds
 
 
@@ -61,13 +68,14 @@ def _blank(work: Work, charge: Object, amount: int) -> Object:
         "created": work.now,
         "currency": charge["currency"],
         "enhanced_eligibility_types": [],
-        "evidence": {},
+        "evidence": dict.fromkeys(EVIDENCE.split()) | {"enhanced_evidence": {}},
         "evidence_details": {
             "due_by": work.now + ANSWER_WITHIN,
             "enhanced_eligibility": {},
             "has_evidence": False,
             "past_due": False,
             "submission_count": 0,
+            "submission_method": "not_submitted",
         },
         "is_charge_refundable": False,
         "livemode": False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -213,8 +214,11 @@ class Handler(BaseHTTPRequestHandler):
             raise ApiError(404, "invalid_request_error", f"Unrecognized request URL ({self.command}: {path}).")
 
     def _send_text(self, text: str, kind: str, headers: dict[str, str]) -> None:
-        common = {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-store"}
-        self._send(200, text.encode(), common | {"X-Content-Type-Options": "nosniff"} | headers)
+        common = {"Content-Type": f"{kind}; charset=utf-8", "Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+        body = text.encode()
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            body, headers = gzip.compress(body, 6), headers | {"Content-Encoding": "gzip"}
+        self._send(200, body, common | {"X-Content-Type-Options": "nosniff"} | headers)
 
     def _send_json(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
         sent = json.dumps(body, indent=2).encode()

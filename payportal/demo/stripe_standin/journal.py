@@ -51,12 +51,20 @@ class Journal:
         self._written = self._synced = whole
 
     def append(self, record: dict[str, Any]) -> int:
-        """Write one line and say how long the file is now. Callers hold the store's lock."""
+        """Write one line and say how long the file is now. Callers hold the store's lock.
+
+        A full disk raises OSError and leaves the file as it was, so that no torn line
+        gets a whole one behind it.
+        """
         line = memoryview(json.dumps(record, separators=(",", ":")).encode() + b"\n")
-        while line:
-            sent = os.write(self._file, line)
-            self._written += sent
-            line = line[sent:]
+        length = len(line)
+        try:
+            while line:
+                line = line[os.write(self._file, line) :]
+        except OSError:
+            os.ftruncate(self._file, self._written)
+            raise
+        self._written += length
         return self._written
 
     def sync(self, position: int) -> None:

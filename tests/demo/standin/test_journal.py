@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -123,6 +124,25 @@ def test_a_torn_last_line_is_dropped(tmp_path: Path) -> None:
         third = make_intent(client_of(second)).id
     with StandIn(journal) as again:
         assert [intent["id"] for intent in again.objects("payment_intent")] == [third, kept]
+
+
+def test_a_full_disk_charges_nothing_and_damages_nothing(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    with StandIn(journal) as standin:
+        client = client_of(standin)
+        intent = make_intent(client).id
+        until(lambda: standin.store.undelivered == {})
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size + 100, hard))
+        try:
+            with pytest.raises(stripe.APIError):
+                pay(client, intent)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert standin.paid_charges() == []
+        assert pay(client, intent).status == "succeeded"
+    with StandIn(journal) as again:
+        assert len(again.paid_charges()) == 1
 
 
 def test_damage_before_the_end_is_said(tmp_path: Path) -> None:

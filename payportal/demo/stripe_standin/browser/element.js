@@ -68,5 +68,6 @@ class SandboxElement {
 
   update(options) {
     Object.assign(this.options, options);
+    return this;
   }
 }

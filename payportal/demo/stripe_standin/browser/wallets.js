@@ -15,9 +15,7 @@ function remembered() {
 
 class WalletsElement extends SandboxElement {
   parts() {
-    const wanted = this.options.paymentMethods || {};
-    const shown = [["apple_pay", "Apple Pay", "applePay"], ["google_pay", "Google Pay", "googlePay"]];
-    this.buttons = shown.filter((each) => wanted[each[2]] !== "never").map(([wallet, name, option]) => {
+    this.buttons = this.shown().map(([wallet, name, option]) => {
       const theme = this.options.buttonTheme?.[option] || "";
       const button = make("button", { type: "button", className: `pay ${theme}`, textContent: name });
       button.addEventListener("click", () => void this.tap(wallet));
@@ -33,6 +31,13 @@ class WalletsElement extends SandboxElement {
       make("div", { className: "sandbox" }, label, this.choice)];
   }
 
+  /** Both wallets, unless the page wants one of them never. */
+  shown() {
+    const wanted = this.options.paymentMethods || {};
+    const all = [["apple_pay", "Apple Pay", "applePay"], ["google_pay", "Google Pay", "googlePay"]];
+    return all.filter(([, , option]) => wanted[option] !== "never");
+  }
+
   remember() {
     try {
       sessionStorage.setItem(MEMORY, this.choice.value);
@@ -42,10 +47,11 @@ class WalletsElement extends SandboxElement {
   }
 
   announce() {
-    this.emit("availablepaymentmethodschange",
-      { paymentMethods: { applePay: { available: true }, googlePay: { available: true } } });
-    this.emit("ready", { availablePaymentMethods: { applePay: true, googlePay: true, link: false, amazonPay: false,
-      paypal: false, klarna: false } });
+    const names = this.shown().map(([, , option]) => option);
+    const has = (toValue) => Object.fromEntries(
+      ["applePay", "googlePay", "link", "amazonPay", "paypal", "klarna"].map((name) => [name, toValue(names.includes(name))]));
+    this.emit("availablepaymentmethodschange", { paymentMethods: has((available) => ({ available })) });
+    this.emit("ready", { availablePaymentMethods: names.length ? has(Boolean) : undefined });
   }
 
   /** One tap is the whole payment: the sheet that a real wallet shows is skipped. */
