@@ -147,6 +147,9 @@ STRIPE_API_VERSION = "2026-10-28.endive"
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", "https://js.stripe.com/endive/stripe.js")
 STRIPE_TIMEOUT_SECONDS = env.int("STRIPE_TIMEOUT_SECONDS", 10)
 
+# Who may read /metrics; empty: nobody.
+METRICS_TOKEN = env.str("METRICS_TOKEN", "")
+
 # The operator's network, as a simulator plays it; production names an HTTP provisioner.
 PROVISIONER = env.str("PROVISIONER", "http" if IS_PRODUCTION else "simulator")
 PROVISIONER_URL = env.str("PROVISIONER_URL", "")

@@ -1,0 +1,66 @@
+"""Numbers for whoever watches: read from the rows at the moment of asking, so every process tells the same.
+
+prometheus-client writes the format; nothing is counted in memory, since processes hold no state.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Count, Min, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+from django.views.decorators.http import require_GET
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+
+from activation.models import ActivationJob
+from billing.models import GatewayEvent, Payment
+from payportal.messaging.models import Message
+
+ROWS = {
+    "payments": (Payment.objects.filter(status__in=Payment.OPEN), "created_at"),
+    "gateway_events": (GatewayEvent.objects.exclude(status=GatewayEvent.Status.PROCESSED), "received_at"),
+    "activation_jobs": (ActivationJob.objects.exclude(status=ActivationJob.Status.DONE), "created_at"),
+    "messages": (Message.objects.exclude(status=Message.Status.SENT), "created_at"),
+}
+
+
+class Rows:
+    """A collector over what is not finished: how many of each kind and status, and the age of the oldest."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def collect(self) -> Iterator[Metric]:
+        """One gauge of counts, one of ages in seconds, and what waits for a person."""
+        counts = GaugeMetricFamily("payportal_unfinished", "Rows that are not finished.", labels=["kind", "status"])
+        ages = GaugeMetricFamily("payportal_oldest_seconds", "Age of the oldest of them.", labels=["kind", "status"])
+        for kind, (rows, since) in ROWS.items():
+            for status, count, oldest in self._by_status(rows, since):
+                counts.add_metric([kind, status], count)
+                ages.add_metric([kind, status], (self.now - oldest).total_seconds())
+        yield counts
+        yield ages
+        flagged = Payment.objects.exclude(needs_person="").count()
+        yield GaugeMetricFamily("payportal_payments_for_a_person", "Payments on the work list.", value=flagged)
+
+    @staticmethod
+    def _by_status(rows: QuerySet, since: str) -> list[tuple[str, int, datetime]]:
+        found = rows.order_by().values("status").annotate(count=Count("pk"), oldest=Min(since))
+        return [(row["status"], row["count"], row["oldest"]) for row in found]
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The numbers, for who has the token; 404 for everybody else, as if nothing were here."""
+    sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
+    if not settings.METRICS_TOKEN or not constant_time_compare(sent, settings.METRICS_TOKEN):
+        return HttpResponse(status=404, headers={"Cache-Control": "no-store"})
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Rows(timezone.now()))
+    return HttpResponse(
+        generate_latest(registry), content_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+    )
