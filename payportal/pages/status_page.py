@@ -191,7 +191,8 @@ def _steps(payment: Payment, done: Progress, operator: Operator, language: str, 
     paid = _("%(sum)s with %(method)s") % {"sum": amount, "method": how} if how else amount
     at = wording.clock(payment.succeeded_at, operator.time_zone, language) if payment.succeeded_at else ""
     steps = [Step("done", _("Paid"), paid, at)]
-    for thing in done.things:
+    # What came back before what is new.
+    for thing in sorted(done.things, key=lambda thing: thing.kind != progress.RESTORED):
         steps.append(_switched(thing, operator, language))
         if thing.state == progress.ON and thing.until:
             steps.append(_until(thing, operator, language, now))
