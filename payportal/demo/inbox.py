@@ -4,13 +4,12 @@ Only the demo and the tests have it. It shows whoever asks the addresses that a 
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language, get_language_info
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -35,8 +34,9 @@ class Bubble:
     is_button: bool
     language: str
     direction: str
-    at: datetime
-    new_day: date | None
+    at: str
+    clock: str
+    new_day: str
 
 
 @require_safe
@@ -84,9 +84,10 @@ def _bubbles(received: list[OutboxMessage], operator: Operator, now: datetime) -
         [row.reference for row in received], field_name="reference"
     )
     bubbles = []
-    day = None
+    zone, spoken = operator.time_zone, get_language() or "en"
+    newest_day = ""
     for row in received:
-        at = timezone.localtime(row.received_at, ZoneInfo(operator.time_zone))
+        day = wording.day(row.received_at, spoken, zone)
         message = told.get(row.reference)
         bubbles.append(
             Bubble(
@@ -96,11 +97,12 @@ def _bubbles(received: list[OutboxMessage], operator: Operator, now: datetime) -
                 is_button=bool(message and message.template == "link"),
                 language=row.language,
                 direction="rtl" if get_language_info(row.language)["bidi"] else "ltr",
-                at=at,
-                new_day=at.date() if at.date() != day else None,
+                at=row.received_at.isoformat(),
+                clock=wording.clock(row.received_at, spoken, zone),
+                new_day=day if day != newest_day else "",
             )
         )
-        day = at.date()
+        newest_day = day
     return bubbles
 
 

@@ -74,10 +74,10 @@ def _words(message: Message) -> dict[str, Any]:
     if "names" in facts:
         words["name"] = _one_line(in_language(facts["names"], language))
     if facts.get("until"):
-        words["until"] = _day(datetime.fromisoformat(facts["until"]), language, zone)
+        words["until"] = day(datetime.fromisoformat(facts["until"]), language, zone)
     if message.link:
-        words["ends"] = _time(message.link.expires_at, language, zone)
-        words["ends_on"] = _day(message.link.expires_at, language, zone)
+        words["ends"] = clock(message.link.expires_at, language, zone)
+        words["ends_on"] = day(message.link.expires_at, language, zone)
         ends_day, today = (
             timezone.localtime(at, ZoneInfo(zone)).date() for at in (message.link.expires_at, message.created_at)
         )
@@ -95,13 +95,13 @@ def _locale(language: str) -> str:
     return language.replace("-", "_")
 
 
-def _day(at: datetime, language: str, zone: str) -> str:
+def day(at: datetime, language: str, zone: str) -> str:
     """Day and month, where the operator is: ``22 December``, ``22. desember``."""
     pattern = "d. MMMM" if language in ("nb", "nn", "no", "da", "de") else "d MMMM"
     return format_date(timezone.localtime(at, ZoneInfo(zone)), pattern, locale=_locale(language)).replace(" ", "\u00a0")
 
 
-def _time(at: datetime, language: str, zone: str) -> str:
+def clock(at: datetime, language: str, zone: str) -> str:
     """Hours and minutes of the clock, where the operator is."""
     return format_time(at, "HH:mm", tzinfo=ZoneInfo(zone), locale=_locale(language))
 

@@ -10,8 +10,6 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
-from payportal import messaging
-
 TEMPLATES = sorted((settings.BASE_DIR / "templates" / "messages").glob("*.txt")) + sorted(
     (settings.BASE_DIR / "templates" / "pages").glob("inbox*.html")
 )
@@ -25,13 +23,13 @@ def words(template: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_catalogue_is_complete_and_keeps_the_places(language: str) -> None:
-    source = Path(messaging.__file__).parent / "locale" / language / "LC_MESSAGES" / "django.po"
+def test_the_catalogue_has_all_of_it_and_keeps_the_places(language: str) -> None:
+    source = settings.BASE_DIR / "locale" / language / "LC_MESSAGES" / "django.po"
     catalog = read_po(StringIO(source.read_text()), locale=language)
     wanted = set().union(*map(words, TEMPLATES))
     assert "Hello." in wanted
-    assert wanted == {str(message.id) for message in catalog if message.id}
     for text in wanted:
+        assert text in catalog
         said = str(catalog[text].string)
         assert said
         assert sorted(re.findall(r"%\(\w+\)s", said)) == sorted(re.findall(r"%\(\w+\)s", text))
