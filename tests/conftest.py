@@ -20,8 +20,8 @@ _RUNNING = ExitStack()
 
 def _begin() -> None:
     """Set the environment and start what it doesn't name; runs once, when pytest reads this file."""
-    for name, value in environment.FIXED.items():
-        os.environ.setdefault(name, value)
+    # Set, not defaulted: whoever has keys of a real account in the environment must not test with them.
+    os.environ.update(environment.FIXED)
     os.environ["DJANGO_SETTINGS_MODULE"] = "payportal.settings"
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         from payportal.demo import embedded
