@@ -203,6 +203,7 @@
 
   form.addEventListener("change", () => {
     isSummed = false;
+    document.querySelectorAll(".shy").forEach((part) => part.classList.remove("shy"));
     refresh();
   });
   form.addEventListener("sum", (event) => {
