@@ -1,4 +1,4 @@
-"""Compiles the translations with Babel: every ``.po`` below ``locale/`` whose ``.mo`` is missing or older.
+"""Compiles the translations with Babel: every ``.po`` below a ``locale/`` whose ``.mo`` is missing or older.
 
 usage: python -m payportal.demo.catalogs
 """
@@ -18,7 +18,7 @@ def compile_all(top: Path = CHECKOUT) -> list[Path]:
     Each file is written whole and then put in place: a process that starts meanwhile reads the old or the new one.
     """
     written = []
-    for source in sorted(top.glob("locale/*/LC_MESSAGES/*.po")):
+    for source in sorted([*top.glob("locale/*/LC_MESSAGES/*.po"), *top.glob("payportal/*/locale/*/LC_MESSAGES/*.po")]):
         target = source.with_suffix(".mo")
         if target.exists() and target.stat().st_mtime >= source.stat().st_mtime:
             continue

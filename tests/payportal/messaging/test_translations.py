@@ -24,7 +24,7 @@ def words(template: Path) -> set[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_catalogue_has_all_of_it_and_keeps_the_places(language: str) -> None:
-    source = settings.BASE_DIR / "locale" / language / "LC_MESSAGES" / "django.po"
+    source = settings.BASE_DIR / "payportal" / "messaging" / "locale" / language / "LC_MESSAGES" / "django.po"
     catalog = read_po(StringIO(source.read_text()), locale=language)
     wanted = set().union(*map(words, TEMPLATES))
     assert "Hello." in wanted
