@@ -15,9 +15,10 @@ from allauth.mfa.totp.internal import auth as totp
 from allauth.mfa.utils import decrypt, encrypt
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
@@ -64,6 +65,12 @@ class SecondFactorMiddleware:
             response = self._turned_away(request) or self.get_response(request)
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Say in staff's own words that a page is not for them."""
+        if isinstance(exception, PermissionDenied) and request.path_info.startswith(STAFF_PATHS):
+            return render(request, "backoffice/refused.html", status=403)
+        return None
 
     def _turned_away(self, request: HttpRequest) -> HttpResponse | None:
         name = _page_name(request)

@@ -25,3 +25,9 @@ def solmara(db: None) -> "world.House":
 def one_factor(settings: Any) -> None:
     """As in the demo: a password is enough."""
     settings.STAFF_SECOND_FACTOR = False
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Any) -> None:
+    """Hashing slowly is Django's own affair, and takes most of a test's time."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import Group
 from playwright.sync_api import Page, sync_playwright
 
 from tests.payportal.backoffice import world
@@ -49,12 +50,16 @@ def _shot(page: Page, name: str) -> None:
         page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
 
 
-def test_the_desk_from_log_in_to_code(live_server: Any, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def agent_at_brisvik(brisvik: world.House) -> world.House:
+    """Made before the browser runs: its event loop would keep a database connection of its own."""
+    world.person("noor", brisvik.operator, role="Support").groups.add(Group.objects.get(name="Finance"))
+    return brisvik
+
+
+def test_the_desk_from_log_in_to_code(live_server: Any, agent_at_brisvik: world.House, page: Page) -> None:
     """Attack 5, and an agent's way: log in, find the customer, make a link, show its code, send it, withdraw it."""
-    # Playwright's loop runs in this thread; the rows below are made and read outside of it.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    brisvik = world.house("brisvik", is_default=True)
-    world.person("noor", brisvik.operator, role="Support").groups.add(*world.Group.objects.filter(name="Finance"))
+    brisvik = agent_at_brisvik
     faults: list[str] = []
 
     page.goto(f"{live_server.url}/admin/")

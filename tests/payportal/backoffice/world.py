@@ -26,6 +26,7 @@ from billing.models import (
 from payportal.backoffice.models import StaffMember
 from payportal.messaging.models import Message
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"
 PASSWORD = "made-up-for-tests-1234"
 
 
@@ -244,5 +245,5 @@ def allow(user: User, *codenames: str) -> User:
 def logged_in(user: User) -> Client:
     """A browser in which this person is logged in by password."""
     client = Client()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user, backend=BACKEND)
     return client
