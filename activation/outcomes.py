@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from activation import waking
 from activation.events import ServiceActivated, ServiceDelayed
@@ -84,6 +84,7 @@ def _held(job: ActivationJob) -> QuerySet[ActivationJob]:
 
 
 def _activate(job: ActivationJob, at: datetime) -> Activation:
+    assert job.order_item_id is not None  # activationjob_has_subject
     # The order's row is locked first: of two items that finish together, the later one sees the earlier.
     item = (
         OrderItem.objects.select_for_update(of=("order",)).select_related("order", "package").get(pk=job.order_item_id)
@@ -98,20 +99,21 @@ def _activate(job: ActivationJob, at: datetime) -> Activation:
         started_at=at,
         ends_at=at + timedelta(days=item.duration_days),
     )
-    _complete(item.order, at)
+    _complete(item.order_id, at)
     return activation
 
 
-def _complete(order: Order, at: datetime) -> None:
-    """Complete the locked order when nothing of it is left to do."""
-    left = OrderItem.objects.filter(order=order).exclude(jobs__status=Status.DONE)
-    if order.status in Order.ALLOWED_FROM[Order.Status.COMPLETED] and not left.exists():
-        order.status = Order.Status.COMPLETED
-        order.completed_at = at
-        order.save(update_fields=["status", "completed_at"])
+def _complete(order_id: int, at: datetime) -> None:
+    """Complete the order, whose row is locked, when nothing of it is left to do."""
+    left = OrderItem.objects.filter(order=OuterRef("pk")).exclude(jobs__status=Status.DONE)
+    allowed = Order.ALLOWED_FROM[Order.Status.COMPLETED]
+    Order.objects.filter(~Exists(left), pk=order_id, status__in=allowed).update(
+        status=Order.Status.COMPLETED, completed_at=at
+    )
 
 
 def _restore(job: ActivationJob, at: datetime) -> Activation | None:
+    assert job.activation_id is not None  # activationjob_has_subject
     activation = Activation.objects.select_for_update().get(pk=job.activation_id)
     if activation.status not in Activation.ALLOWED_FROM[Activation.Status.ACTIVE]:
         return None
@@ -122,7 +124,7 @@ def _restore(job: ActivationJob, at: datetime) -> Activation | None:
 
 def _end(job: ActivationJob, at: datetime) -> None:
     allowed = Activation.ALLOWED_FROM[Activation.Status.ENDED]
-    changed = Activation.objects.filter(pk=job.activation_id, status__in=allowed).update(
+    changed = Activation.objects.filter(jobs=job, status__in=allowed).update(
         status=Activation.Status.ENDED, ended_at=at
     )
     if changed:

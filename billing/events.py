@@ -19,6 +19,8 @@ from billing.lib.transactions import RETRYABLE, sqlstate
 log = structlog.get_logger(__name__)
 
 LOCK_TIMEOUT = "2s"
+# One message to the server, for this is done several times in every transaction.
+FORCE_CONSTRAINTS = "SET CONSTRAINTS ALL IMMEDIATE; SET CONSTRAINTS ALL DEFERRED"
 
 Handler = Callable[[Any], None]
 _handlers: dict[type, list[Handler]] = defaultdict(list)
@@ -69,8 +71,7 @@ def publish(event: object) -> None:
         raise RuntimeError("events are told inside the transaction of their fact")
     with connection.cursor() as cursor:
         # The money's own constraints speak before anybody else: what they refuse is no subscriber's fault.
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        cursor.execute(FORCE_CONSTRAINTS)
     for handler in _handlers[type(event)]:
         _tell(handler, event)
 
@@ -79,15 +80,14 @@ def _tell(handler: Handler, event: object) -> None:
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute("SHOW lock_timeout")
+                cursor.execute(
+                    "SELECT current_setting('lock_timeout'), set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT]
+                )
                 before = cursor.fetchone()[0]
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [LOCK_TIMEOUT])
             handler(event)
             with connection.cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                cursor.execute("SET CONSTRAINTS ALL DEFERRED")
                 # SET LOCAL outlives a RELEASE: set back by hand. A rollback of the savepoint does so itself.
-                cursor.execute("SELECT set_config('lock_timeout', %s, true)", [before])
+                cursor.execute(f"{FORCE_CONSTRAINTS}; SELECT set_config('lock_timeout', %s, true)", [before])
     except OperationalError as error:
         if sqlstate(error) in RETRYABLE:
             # It has undone more than the subscriber saw: the whole transaction must be repeated.
