@@ -58,10 +58,9 @@ class ApiKeys:
 class Api:
     """Answers requests as Stripe does, and remembers which ones came."""
 
-    def __init__(self, store: Store, keys: ApiKeys) -> None:
-        self.store, self.keys = store, keys
+    def __init__(self, store: Store, keys: ApiKeys, log: deque[Object]) -> None:
+        self.store, self.keys, self.log = store, keys, log
         self.stopping = threading.Event()
-        self.log: deque[Object] = deque(maxlen=10_000)
         self.in_use = idempotency.Keys(store)
 
     def call(self, request: Request, fault: Fault | None = None) -> Answer:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import socketserver
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -19,6 +22,8 @@ from payportal.demo.stripe_standin.store import Clock, Object, Store, new_id, no
 from payportal.demo.stripe_standin.switches import Switches
 from payportal.demo.stripe_standin.webhooks import Webhooks
 
+LONGEST_LOG = 10_000  # requests
+
 
 @dataclass(frozen=True)
 class WebhookEndpoint:
@@ -29,8 +34,35 @@ class WebhookEndpoint:
 
 
 class _Server(ThreadingHTTPServer):
+    """Listens, and can hang up on everybody: kept-alive connections outlive a mere end of listening."""
+
     daemon_threads = True
     request_queue_size = 128
+
+    def __init__(self, address: tuple[str, int], handler: type[Handler]) -> None:
+        self._open: set[socket.socket] = set()
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        # HTTPServer would ask the name service who we are, which can take long and is not needed.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), int(self.server_address[1])
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """End every open connection."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
 
 class StandIn:
@@ -58,19 +90,25 @@ class StandIn:
         self._journal = journal
         self._clock = clock
         self._thread: threading.Thread | None = None
+        self._is_new = True
+        self.store: Store
+        self.api: Api
 
     def start(self) -> str:
-        """Read the journal, listen, and begin to send what is undelivered."""
+        """Read the journal, listen, and begin to send what is undelivered.
+
+        After `stop` it starts again at the same address, with everything it had: an outage.
+        """
         handler = type("BoundHandler", (Handler,), {"standin": self})
         self._server = _Server(self._address, handler)
         try:
-            self.store = Store(Journal(self._journal) if self._journal else None, self._clock)
+            self._open_store()
         except BaseException:
             self._server.server_close()
             raise
-        self.api = Api(self.store, self.keys)
-        host, port = self._server.server_address[:2]
-        self.base_url = f"http://{host!s}:{port}"
+        self._address = (self._address[0], self._server.server_port)
+        host = f"[{self._address[0]}]" if ":" in self._address[0] else self._address[0]
+        self.base_url = f"http://{host}:{self._address[1]}"
         self._webhooks = Webhooks(self.store, self.switches, self.webhook.url, self.webhook.secret)
         self._webhooks.start()
         Debits(self.store, self.switches, self.api.stopping).start()
@@ -78,13 +116,21 @@ class StandIn:
         self._thread.start()
         return self.base_url
 
+    def _open_store(self) -> None:
+        if self._is_new or self._journal:
+            self.store = Store(Journal(self._journal) if self._journal else None, self._clock)
+        log = deque[Object](maxlen=LONGEST_LOG) if self._is_new else self.api.log
+        self.api = Api(self.store, self.keys, log)
+        self._is_new = False
+
     def stop(self) -> None:
-        """Stop listening; what is undelivered stays in the journal."""
+        """Stop listening and hang up; what is undelivered stays in the journal."""
         if self._thread is None:
             return
         self.api.stopping.set()
         self._server.shutdown()
         self._server.server_close()
+        self._server.hang_up()
         self._webhooks.stop()
         self._thread.join(timeout=2)
         self._thread = None
@@ -153,4 +199,5 @@ class StandIn:
 
     def send_webhooks_to(self, url: str | None) -> None:
         """Another address for events made from now on; None sends nothing."""
+        self.webhook = WebhookEndpoint(url, self.webhook.secret)
         self._webhooks.url = url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -59,7 +60,7 @@ def assert_sound(store: Store) -> None:
 def test_any_history_is_sound_and_is_read_back(steps: list[tuple[str, object]]) -> None:
     with TemporaryDirectory() as folder:
         store = Store(Journal(Path(folder) / "journal"))
-        api = Api(store, KEYS)
+        api = Api(store, KEYS, deque())
         intent = str(call(api, "/v1/payment_intents", {"amount": "300", "currency": "eur"}, None)["id"])
         key: str | None = None
         for step, value in steps:

@@ -105,3 +105,14 @@ def test_debits_end_by_themselves_if_wanted(standin: StandIn, client: stripe.Str
     client.v1.payment_intents.confirm(intent, {**WITH, "payment_method": "pm_sepa_debit"})
     until(standin.paid_charges)
     assert client.v1.payment_intents.retrieve(intent).status == "succeeded"
+
+
+def test_an_outage_ends_kept_connections_and_loses_nothing(standin: StandIn, client: stripe.StripeClient) -> None:
+    intent = make_intent(client)
+    standin.stop()
+    with pytest.raises(stripe.APIConnectionError):
+        client.v1.payment_intents.retrieve(intent.id)
+    before = standin.base_url
+    assert standin.start() == before
+    assert client.v1.payment_intents.retrieve(intent.id).id == intent.id
+    assert [entry["method"] for entry in standin.log] == ["POST", "GET"]
