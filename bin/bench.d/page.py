@@ -1,0 +1,162 @@
+"""The payment page: requests per second against a plain Django view of the same size, its queries, and its weight.
+
+The plain view lives in the same gunicorn worker behind the same middleware: four ORM queries, one template, gzip. The
+rounds alternate; ratios are of rounds side by side, and their median is shown. The load comes from this process.
+
+usage: bin/bench page [--seconds N] [--rounds N] [--connections N] [--looks N]
+"""
+
+import argparse
+import gzip
+import os
+import statistics
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import _load
+import _stage
+import _world
+
+GOAL = 0.65
+BILLS, PACKAGES = 5, 6
+KINDS = {
+    "plain": "plain view: four queries, one template",
+    "page": f"payment page: {BILLS} bills, {PACKAGES} packages, by cookie",
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bin/bench page")
+    parser.add_argument("--seconds", type=float, default=4, help="of each round")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--looks", type=int, default=400, help="at each kind of refused link")
+    options = parser.parse_args()
+    with _stage.set_up(with_stripe=False) as stage:
+        from django.utils import timezone
+
+        now = timezone.now()
+        visited = _world.visited(bills=BILLS, packages=PACKAGES, now=now)
+        refused = refused_links(visited, now)
+        print(_stage.machine())
+        with _stage.web(stage):
+            requests = {
+                "plain": _load.get(f"/plain/page/{visited.selector}"),
+                "page": _load.get(visited.page, Cookie=f"link={visited.cookie}"),
+            }
+            rates = compare(stage.web_port, requests, options)
+            show_rates(rates, options)
+            show_weight({kind: _load.Connection(stage.web_port).ask(request) for kind, request in requests.items()})
+            show_refused(stage.web_port, refused, options.looks)
+        show_queries(now)
+
+
+def compare(port: int, requests: dict[str, bytes], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Requests per second of each kind in each round, after one short round that counts for nothing."""
+    for request in requests.values():
+        _load.rate_for(port, request, seconds=min(1, options.seconds), connections=options.connections)
+    rates: dict[str, list[float]] = {kind: [] for kind in requests}
+    for number in range(options.rounds):
+        # Who comes first changes: what else the machine does drifts.
+        for kind in sorted(requests, reverse=number % 2 == 0):
+            rate = _load.rate_for(
+                port, requests[kind], seconds=options.seconds, connections=options.connections
+            )
+            rates[kind].append(rate)
+    return rates
+
+
+def show_rates(rates: dict[str, list[float]], options: argparse.Namespace) -> None:
+    print(
+        f"one gunicorn worker, {_stage.THREADS} threads, {options.connections} connections, "
+        f"{options.rounds} rounds of {options.seconds:g} s\n"
+    )
+    ratios = [ours / plain for ours, plain in zip(rates["page"], rates["plain"], strict=True)]
+    print(f"{'':56}{'requests/s':>10}{'ratio':>8}{'(rounds)':>14}")
+    print(f"{KINDS['plain']:56}{statistics.median(rates['plain']):>10.0f}{'100%':>8}")
+    spread = f"{min(ratios):.0%} to {max(ratios):.0%}"
+    print(f"{KINDS['page']:56}{statistics.median(rates['page']):>10.0f}{statistics.median(ratios):>8.0%}{spread:>14}")
+    print(f"goal: {GOAL:.0%}\n")
+
+
+def show_weight(answers: dict[str, _load.Answer]) -> None:
+    """What a phone has to fetch before it can show the page, and what it fetches of ours after that."""
+    print(f"{'weight in bytes':56}{'plain':>10}{'gzip 6':>8}")
+    for kind, answer in answers.items():
+        html = gzip.decompress(answer.body)
+        print(f"{KINDS[kind]:56}{len(html):>10}{len(gzip.compress(html, 6)):>8}")
+    for name in ("pay.js", "status.js"):
+        script = (Path("static/js") / name).read_bytes()
+        print(f"{name:56}{len(script):>10}{len(gzip.compress(script, 6)):>8}")
+    print("goals: HTML with CSS 6,000 and never over 12,000; our JavaScript 6,000\n")
+
+
+def refused_links(visited: _world.Visited, now: datetime) -> dict[str, list[bytes]]:
+    """Requests for links that open nothing, by what is wrong with them."""
+    from billing import links
+    from billing.models import PaymentLink
+    from payportal.demo import data
+
+    customer = data.customer(data.PRINTED_CUSTOMER)
+    made = {"currency": "NOK", "actor": "system:benchmark"}
+    past = links.create(customer=customer, now=now - timedelta(days=99), lifetime=timedelta(days=1), **made)
+    revoked = links.create(customer=customer, now=now, **made)
+    links.revoke(revoked, actor="system:benchmark", now=now)
+    unknown = links.create(customer=customer, now=now, **made)
+    path_of_unknown = links.path(unknown)
+    unknown.events.all().delete()
+    PaymentLink.objects.filter(pk=unknown.pk).delete()
+    foreign_customer = data.customer(data.SOLMARA_CUSTOMER)
+    foreign = links.create(customer=foreign_customer, currency="EUR", actor="system:benchmark", now=now)
+    altered = visited.path[:-3] + ("A" if visited.path[-3] != "A" else "B") + visited.path[-2:]
+    kinds = {
+        "random": f"/p/{'x' * 11}/{'y' * 27}",
+        "one letter changed": altered,
+        "another operator's": links.path(foreign),
+        "expired": links.path(past),
+        "withdrawn (only its holder can ask: one query)": links.path(revoked),
+        "its row is gone (only we could make it: one query)": path_of_unknown,
+    }
+    return {kind: [_load.get(path)] for kind, path in kinds.items()}
+
+
+def show_refused(port: int, kinds: dict[str, list[bytes]], looks: int) -> None:
+    """Medians of one visitor who asks for each kind in turn; the answers are the same to the byte."""
+    connection = _load.Connection(port)
+    took: dict[str, list[float]] = {kind: [] for kind in kinds}
+    said = set()
+    for _ in range(looks):
+        for kind, (request,) in kinds.items():
+            began = time.perf_counter()
+            answer = connection.ask(request)
+            took[kind].append((time.perf_counter() - began) * 1000)
+            said.add((answer.status, gzip.decompress(answer.body), tuple(sorted(answer.headers))))
+    print(f"{'links that open nothing':56}{'median ms':>10}")
+    for kind, times in took.items():
+        print(f"{kind:56}{statistics.median(times):>10.2f}")
+    print(f"different answers: {len(said)}\n")
+    connection.close()
+
+
+def show_queries(now: datetime) -> None:
+    """How many SQL queries the page makes, by cookie and at its first opening."""
+    from django.db import connection
+    from django.test import Client
+    from django.test.utils import CaptureQueriesContext
+
+    print(f"{'SQL queries':56}{'by cookie':>10}{'first opening':>15}")
+    for bills in (BILLS, 50):
+        visited = _world.visited(bills=bills, packages=PACKAGES, now=now)
+        client = Client(headers={"user-agent": "Mozilla/5.0 (iPhone)"})
+        with CaptureQueriesContext(connection) as first:
+            assert client.get(visited.path).status_code == 200
+        with CaptureQueriesContext(connection) as again:
+            assert client.get(visited.page).status_code == 200
+        print(f"{f'{bills} bills':56}{len(again):>10}{len(first):>15}")
+    print("goal: 6")
+
+
+if __name__ == "__main__":
+    os.chdir(_stage.CHECKOUT)
+    main()
