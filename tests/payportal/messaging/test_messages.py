@@ -1,15 +1,19 @@
 """Queue and deliver: once each, whatever the carrier does."""
 
+import json
 import threading
+import time
 from datetime import timedelta
 
 import pytest
+import redis
+from celery import current_app
 from django.db import connection, transaction
 
-from billing import links, receipts
+from billing import links, receipts, waking
 from billing.models import Customer, LinkEvent, PaymentLink
 from payportal.demo.models import OutboxMessage
-from payportal.messaging import messages
+from payportal.messaging import messages, sweeping
 from payportal.messaging.channels.base import CannotTell, NotSent, Refused, SendUnknown
 from payportal.messaging.models import Message
 from tests.payportal.messaging.story import NOW, ScriptedPhone, pay, write
@@ -317,3 +321,31 @@ def test_an_error_that_names_the_person_leaves_no_trace(
     message.refresh_from_db()
     assert message.error == "ValueError"
     assert kari.phone not in dump() + caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_is_down_is_not_noticed_and_the_message_goes_out(
+    kari: Customer, phone: ScriptedPhone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CASES fault 14."""
+    waking.forget()
+    monkeypatch.setattr(current_app.conf, "broker_write_url", "redis://127.0.0.1:9/0")
+    began = time.monotonic()
+    for number in range(10):
+        with transaction.atomic():
+            write(kari, f"on:{number}")
+    assert time.monotonic() - began < 1
+    waking.forget()
+    assert sweeping.sweep(NOW) == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_is_woken_with_an_id_and_nothing_else(kari: Customer, valkey_url: str) -> None:
+    """CASES attack 12."""
+    waking.forget()
+    message = write(kari)
+    client = redis.Redis.from_url(valkey_url)
+    [task] = [json.loads(entry) for entry in client.lrange("celery", 0, -1)]
+    client.close()
+    assert task["headers"]["task"] == "messaging.deliver"
+    assert task["headers"]["argsrepr"] == f"({message.pk},)"
