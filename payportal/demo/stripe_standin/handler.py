@@ -6,6 +6,7 @@ import base64
 import binascii
 import contextlib
 import gzip
+import hmac
 import json
 import os
 import re
@@ -177,7 +178,7 @@ class Handler(BaseHTTPRequestHandler):
         return f"http://{host}" if HOST.match(host) else self.standin.base_url
 
     def _serve_control(self, path: str, body: str) -> None:
-        if self._api_key() != self.standin.api.keys.secret:
+        if not hmac.compare_digest((self._api_key() or "").encode(), self.standin.api.keys.secret.encode()):
             raise unauthorized("The stand-in's control address needs the secret key.")
         try:
             given = json.loads(body or "{}")

@@ -6,6 +6,7 @@ means both "new" and "refused": only `last_payment_error` tells them apart.
 
 from __future__ import annotations
 
+import hmac
 from typing import Any
 
 from payportal.demo.stripe_standin import currencies, payment_methods
@@ -210,7 +211,7 @@ def retrieve(work: Work, identifier: str) -> Object:
 def for_client(work: Work, identifier: str, client_secret: Any) -> Object:
     """The intent for somebody who has only its client secret."""
     intent = work.find("payment_intent", identifier, "intent")
-    if not isinstance(client_secret, str) or client_secret != intent["client_secret"]:
+    if not hmac.compare_digest(str(client_secret).encode(), intent["client_secret"].encode()):
         raise missing("payment_intent", identifier, "intent")
     return intent
 

@@ -93,7 +93,7 @@ class Switches:
             if name not in known:
                 raise invalid_parameter(f"Unknown switch: {name}. Known: {', '.join(sorted(known))}", param=name)
             if name != "faults":
-                setattr(self, name, value)
+                setattr(self, name, _fitting(name, value))
         try:
             for fault in wanted.get("faults", []):
                 self.add_fault(**fault)
@@ -105,3 +105,17 @@ class Switches:
         with self._lock:
             shown = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "_lock"}
             return shown | {"faults": [asdict(fault) for fault in self.faults]}
+
+
+def _fitting(name: str, value: Any) -> Any:
+    """The value, or 400 where it isn't of the switch's kind: the threads that read it couldn't say so."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if name == "webhook_hold":
+        fits = isinstance(value, bool)
+    elif name in ("webhook_delay", "debit_seconds"):
+        fits = (is_number and value >= 0) or (value is None and name == "debit_seconds")
+    else:
+        fits = is_number and isinstance(value, int) and value >= (-1 if name == "webhook_drop" else 0)
+    if not fits:
+        raise invalid_parameter(f"Not a value for {name}: {value!r}", param=name)
+    return value

@@ -80,6 +80,16 @@ def test_the_bank_is_asked(standin: StandIn, client: stripe.StripeClient, number
     assert len(standin.paid_charges()) == (1 if is_approved else 0)
 
 
+def test_a_page_that_handles_actions_itself_gets_another_kind_of_action(client: stripe.StripeClient) -> None:
+    asked = client.v1.payment_intents.confirm(
+        make_intent(client).id,
+        {"payment_method": "pm_card_threeDSecure2Required", "return_url": "http://shop.test/", "use_stripe_sdk": True},
+    )
+    assert asked.next_action is not None
+    assert asked.next_action.type == "use_stripe_sdk"
+    assert "redirect_to_url" not in asked.next_action.to_dict()
+
+
 def test_what_is_canceled_stays_canceled(standin: StandIn, client: stripe.StripeClient) -> None:
     intent = make_intent(client)
     pay(client, intent.id, "pm_card_threeDSecure2Required")

@@ -78,7 +78,8 @@ def test_switches_over_http_need_the_secret_key(standin: StandIn) -> None:
     answer = requests.post(url, json={"webhook_drop": 1, "faults": [fault]}, headers=mine, timeout=5)
     assert answer.json()["webhook_drop"] == standin.switches.webhook_drop == 1
     assert standin.switches.faults[0].kind == "hang_after"
-    for wrong in ({"webhook_drip": 1}, {"faults": [{"kind": "explode"}]}, {"faults": [{"sort": "hang_after"}]}):
+    kinds = ({"webhook_delay": "soon"}, {"webhook_hold": 1}, {"webhook_copies": 1.5}, {"debit_seconds": -1})
+    for wrong in (*kinds, {"webhook_drip": 1}, {"faults": [{"kind": "explode"}]}, {"faults": [{"sort": "hang_after"}]}):
         assert requests.post(url, json=wrong, headers=mine, timeout=5).status_code == 400
     assert requests.delete(url, headers=mine, timeout=5).json()["faults"] == []
     assert standin.switches.webhook_drop == 0
