@@ -8,7 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db.models import Q
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import F, OuterRef, Q
+from django.db.models.functions import JSONObject
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -18,6 +20,7 @@ from billing import invoices, receipts
 from billing.lib.money import format_money, parts
 from billing.lib.names import in_language
 from billing.models import Invoice, InvoiceReservation, Payment, PaymentLink
+from billing.models.invoice import InvoiceQuerySet
 from payportal.pages import wording
 from payportal.pages.drawings import picture
 from payportal.pages.ticks import Ticks
@@ -85,6 +88,14 @@ class LinkPayments:
     elsewhere: Payment | None = None
 
 
+# The services that are suspended: names and kind of device.
+_PAUSED = (
+    Activation.objects.filter(status=Activation.Status.SUSPENDED)
+    .order_by("pk")
+    .annotate(pause=JSONObject(names=F("names"), kind=F("device__kind")))
+)
+
+
 def payments_of(link: PaymentLink) -> LinkPayments:
     """This link's payments, and somebody else's that reserves a bill of this link's (``payments.blocking``)."""
     reserving = InvoiceReservation.objects.filter(
@@ -109,9 +120,9 @@ def payments_of(link: PaymentLink) -> LinkPayments:
     )
 
 
-def owed(link: PaymentLink) -> list[Invoice]:
+def owed(link: PaymentLink) -> InvoiceQuerySet:
     """The link's bills, late first, with the accounts whose names they go by."""
-    return list(invoices.owed(link.customer_id, link.currency).select_related("account"))
+    return invoices.owed(link.customer_id, link.currency).select_related("account")
 
 
 def version(bills: Iterable[Invoice]) -> int:
@@ -122,8 +133,9 @@ def version(bills: Iterable[Invoice]) -> int:
 def build(
     *, link: PaymentLink, found: LinkPayments, language: str, now: datetime, ticks: Ticks | None = None
 ) -> CheckoutPage:
-    """The page's content in three queries; without ``ticks`` every bill is ticked and no package."""
-    bills = owed(link)
+    """The page's content in two queries, three where nothing is owed; without ``ticks`` all bills are ticked."""
+    paused = ArraySubquery(_PAUSED.filter(account=OuterRef("account_id")).values("pause"))
+    bills = list(owed(link).annotate(paused=paused))
     packages = checkout.offers(link)
     today = invoices.local_date(link.operator.time_zone, now)
     ticked_bills = ticks.bills if ticks else frozenset(bill.pk for bill in bills)
@@ -136,7 +148,7 @@ def build(
         bills=[_bill_row(bill, today, language, bill.pk in ticked_bills) for bill in bills],
         packages=[_package_row(package, language, package.pk in ticked_packages) for package in packages],
         sum=money(amount, link.currency, language),
-        paused=wording.paused(_suspended(link, language)),
+        paused=wording.paused(_suspended(link, bills, language)),
         version=version(bills),
         paid=len(found.own_succeeded),
         is_stale=not (ticked_bills <= here[0] and ticked_packages <= here[1]),
@@ -176,11 +188,14 @@ def _package_row(package: Package, language: str, is_ticked: bool) -> PackageRow
     )
 
 
-def _suspended(link: PaymentLink, language: str) -> list[tuple[str, bool]]:
-    rows = Activation.objects.filter(customer_id=link.customer_id, status=Activation.Status.SUSPENDED).values_list(
-        "names", "device__kind"
-    )
-    return [(in_language(names, language), kind == Device.Kind.TV) for names, kind in rows.order_by("pk")]
+def _suspended(link: PaymentLink, bills: Sequence[Invoice], language: str) -> list[tuple[str, bool]]:
+    """What is paused, by name, and whether it is the television; only who owes nothing costs a query for it."""
+    if bills:
+        found = {bill.account_id: getattr(bill, "paused", []) for bill in bills}
+        rows = [row for of_account in found.values() for row in of_account]
+    else:
+        rows = list(_PAUSED.filter(customer_id=link.customer_id).values_list("pause", flat=True))
+    return [(in_language(row["names"], language), row["kind"] == Device.Kind.TV) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)
