@@ -6,6 +6,7 @@ same idempotency key, and after asking the network what it knows. The claim's nu
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from datetime import datetime, timedelta
 
 import structlog
@@ -28,15 +29,20 @@ log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
 
+_ANY = 2**31 - 1
+
 # Longer than one call and one question can take together (http.TIMEOUT_SECONDS), short enough that a dead worker's
 # job, found by the next sweep, is done within a minute.
 LEASE = timedelta(seconds=30)
+
+# Calls under way at once in one worker: it waits for the network, not for the processor.
+AT_ONCE = 8
 
 # MATERIALIZED: the planner may otherwise run the inner part again and claim more than the limit.
 _CLAIM = """
 WITH due AS MATERIALIZED (
     SELECT id FROM activation_activationjob
-    WHERE status IN ('queued', 'running') AND run_after <= %(now)s {which}
+    WHERE status IN ('queued', 'running') AND run_after <= %(now)s AND attempts <= %(attempts)s {which}
     ORDER BY run_after, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE activation_activationjob AS job
@@ -49,50 +55,88 @@ RETURNING job.*
 
 def claim(now: datetime, *, limit: int = 1, only: Sequence[int] | None = None) -> list[ActivationJob]:
     """Take due jobs that nobody holds, the longest waiting first. Two workers never get the same one."""
-    query = _CLAIM.format(which="" if only is None else "AND id = ANY(%(only)s)")
-    asked = {"now": now, "until": now + LEASE, "limit": limit, "only": list(only or ())}
-    return list(ActivationJob.objects.raw(query, asked))
+    return _claim(now, limit, only, attempts=_ANY)
+
+
+def claim_batch(now: datetime, limit: int, only: Sequence[int] | None = None) -> list[ActivationJob]:
+    """Take several jobs that were never tried, or else one that was.
+
+    Whatever kills its worker is then alone with it the next time, and takes no other job to the work list.
+    """
+    return _claim(now, min(limit, AT_ONCE), only, attempts=0) or _claim(now, 1, only, attempts=_ANY)
 
 
 def run_due(clock: Clock, *, limit: int = 100, only: Sequence[int] | None = None, until: datetime | None = None) -> int:
-    """Do what is due, one job after the other, and say how many were taken up.
+    """Do what is due and say how many were taken up.
 
     Stops at ``limit``, or when it is later than ``until``. A job whose doing fails in an unforeseen way is left to
     its lease, and the next one is done.
     """
+    _refuse_transaction()
     taken = 0
-    while taken < limit and (until is None or clock() < until):
-        jobs = claim(clock(), only=only)
-        if not jobs:
-            break
-        taken += 1
-        try:
-            run(jobs[0], clock)
-        except Exception as error:
-            log.exception("job_failed", job=jobs[0].pk, error=type(error).__name__)
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="network") as pool:
+        while taken < limit and (until is None or clock() < until):
+            batch = claim_batch(clock(), limit - taken, only)
+            if not batch:
+                break
+            taken += len(batch)
+            _run_batch(batch, clock, pool)
     return taken
 
 
 def run(job: ActivationJob, clock: Clock) -> bool:
     """Do one claimed job. True when this very call has brought it to its end."""
+    _refuse_transaction()
+    return _conclude(job, _call(provisioners.current(), job), clock())
+
+
+def _claim(now: datetime, limit: int, only: Sequence[int] | None, attempts: int) -> list[ActivationJob]:
+    query = _CLAIM.format(which="" if only is None else "AND id = ANY(%(only)s)")
+    asked = {"now": now, "until": now + LEASE, "limit": limit, "only": list(only or ()), "attempts": attempts}
+    return list(ActivationJob.objects.raw(query, asked))
+
+
+def _run_batch(batch: list[ActivationJob], clock: Clock, pool: Executor) -> None:
+    """Call for all of them at once, and write down each answer when it comes. The threads touch no database."""
+    network = provisioners.current()
+    calls = {pool.submit(_call, network, job): job for job in batch}
+    for call in as_completed(calls):
+        job = calls[call]
+        try:
+            _conclude(job, call.result(), clock())
+        except Exception as error:
+            log.exception("job_failed", job=job.pk, error=type(error).__name__)
+
+
+def _refuse_transaction() -> None:
     if connection.in_atomic_block:
         raise RuntimeError("the network is never called inside a transaction")
+
+
+def _call(network: Provisioner, job: ActivationJob) -> ServiceState | Exception:
+    """What the network answers, or what went wrong."""
     if job.attempts > outcomes.ATTEMPTS_LIMIT:
         # Claimed again and again and never answered for: whoever takes it up dies of it.
-        return outcomes.park(job, "attempts used up", clock())
+        return ProvisionerRefused("attempts used up")
     try:
-        state = _switch(provisioners.current(), job)
-    except ProvisionerRefused as error:
-        return outcomes.park(job, str(error), clock())
-    except (ProvisionerUnavailable, ProvisionerUnknown) as error:
-        return outcomes.postpone(job, str(error), clock())
+        return _switch(network, job)
     except Exception as error:
-        # An adapter must not do this. What it did before is not known: ask first, next time.
-        log.exception("provisioner_broke_its_contract", job=job.pk)
-        return outcomes.postpone(job, type(error).__name__, clock())
-    if not state.is_done:
-        return outcomes.postpone(job, "network is at it", clock())
-    return outcomes.finish(job, clock())
+        return error
+
+
+def _conclude(job: ActivationJob, answer: ServiceState | Exception, now: datetime) -> bool:
+    match answer:
+        case ServiceState(is_done=True):
+            return outcomes.finish(job, now)
+        case ServiceState():
+            return outcomes.postpone(job, "network is at it", now)
+        case ProvisionerRefused():
+            return outcomes.park(job, str(answer), now)
+        case ProvisionerUnavailable() | ProvisionerUnknown():
+            return outcomes.postpone(job, str(answer), now)
+    # An adapter must not do this. What it did before is not known: ask first, next time.
+    log.error("provisioner_broke_its_contract", job=job.pk, exc_info=answer)
+    return outcomes.postpone(job, type(answer).__name__, now)
 
 
 def order_of(job: ActivationJob) -> ServiceOrder:

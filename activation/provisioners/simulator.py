@@ -90,6 +90,11 @@ class Simulator(Provisioner):
         with self._opened():
             return self._now_is.get(service_reference) == "on"
 
+    def faults_so_far(self) -> int:
+        """How often something was done wrong."""
+        with self._opened():
+            return sum(self._faults_done.values())
+
     def set_switches(self, *, latency_ms: int | None = None, faults: Sequence[Fault] = ()) -> None:
         """From now on be that slow and do that wrong, in every process; no fault at all mends everything."""
         for fault in faults:

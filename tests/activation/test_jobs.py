@@ -1,5 +1,6 @@
 """One job, from the money to the service."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -109,7 +110,7 @@ def test_a_refused_job_is_parked_and_the_queue_goes_on(world: World, network: Si
     films, data = made.jobs_of(payment)
     assert (films.status, data.status) == ("parked", "done")
     assert made.order_of(payment).status == Order.Status.HELD
-    assert [type(event) for event in told] == [ServiceDelayed, ServiceActivated]
+    assert {type(event) for event in told} == {ServiceDelayed, ServiceActivated}
     assert {thing.names["en"]: thing.state for thing in progress.of_payment(payment).things} == {
         "Films": "delayed",
         "10 GB": "on",
@@ -229,6 +230,24 @@ def test_an_adapter_that_breaks_its_contract_is_asked_before_it_is_tried_again(
     assert jobs.run_due(at(1)) == 1
     assert progress.of_payment(payment).is_all_on
     assert len(network.effects()) == 1
+
+
+def test_a_job_that_kills_its_workers_takes_no_other_with_it(world: World) -> None:
+    """Fault 16: they are claimed together once; after that the poison is alone."""
+    world.buy(world.sports, world.films, world.data)
+    assert len(jobs.claim_batch(NOW, limit=10)) == 3
+    after = NOW + jobs.LEASE
+    assert [len(jobs.claim_batch(after, limit=10)) for _ in range(4)] == [1, 1, 1, 0]
+
+
+def test_one_worker_calls_for_several_jobs_at_once(world: World, network: Simulator) -> None:
+    network.set_switches(latency_ms=400)
+    for _ in range(2):
+        world.buy(world.sports, world.films, world.data)
+    began = time.monotonic()
+    assert jobs.run_due(at(1)) == 6
+    assert time.monotonic() - began < 6 * 0.4
+    assert len(network.effects()) == 6
 
 
 def test_a_broken_row_does_not_stop_the_queue(world: World, network: Simulator) -> None:
