@@ -65,7 +65,33 @@ class OperatorFilter(admin.SimpleListFilter):
         return queryset.filter(**{f"{self.operator_path}__in": chosen})
 
 
-class ScopedAdmin(LocalName, admin.ModelAdmin):
+class ChangesKept:
+    """Whatever staff add, change or delete stands in the audit trail too, beside Django's own log of it."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._keep(request, "add", obj)
+        return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._keep(request, "change", obj)
+        return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for obj in queryset:
+            self._keep(request, "delete", obj)
+        return super().log_deletions(request, queryset)  # type: ignore[misc]
+
+    def _keep(self, request: HttpRequest, verb: str, obj: Any) -> None:
+        audit.record(
+            actor=access.actor(request),
+            verb=verb,
+            subject_reference=f"{obj._meta.model_name}:{obj.pk}",
+            now=timezone.now(),
+            operator=obj if isinstance(obj, Operator) else getattr(obj, "operator", None),
+        )
+
+
+class ScopedAdmin(ChangesKept, LocalName, admin.ModelAdmin):
     """A list and its pages, cut to the operators that the reader works for.
 
     Every way to a row (list, page, history, action) goes through ``get_queryset``, so another operator's row is simply

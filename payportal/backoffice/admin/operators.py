@@ -6,6 +6,7 @@ from django.http import HttpRequest
 
 from billing.models import LegalEntity, Operator
 from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ScopedAdmin
+from payportal.backoffice.admin.forms import OperatorForm
 
 
 @admin.register(Operator)
@@ -13,6 +14,7 @@ class OperatorAdmin(ScopedAdmin):
     """Operators; superusers change name, look, words and help number, nobody deletes one."""
 
     operator_path = ""
+    form = OperatorForm
     actions = None
     list_display = ["name", "code", "host", "currency", "time_zone", "is_default", "is_active"]
     ordering = ["name"]

@@ -7,21 +7,24 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from activation.models import Package
-from billing.models import LegalEntity, Operator
+from billing.models import LegalEntity
 from payportal.backoffice import access
 from payportal.backoffice.admin.base import OperatorFilter, ScopedAdmin, amount_column
+from payportal.backoffice.admin.forms import PackageForm
 
 
 @admin.register(Package)
 class PackageAdmin(ScopedAdmin):
     """What is on offer. A price changed here holds for what is bought from now on."""
 
+    form = PackageForm
+    exclude = ["amount"]
     actions = None
-    list_display = ["code", "local_name", "operator", "kind", "sum", "duration_days", "is_on_offer", "position"]
+    list_display = ["code", "local_name", "operator", "kind", "price", "duration_days", "is_on_offer", "position"]
     list_select_related = ["operator"]
     list_filter = [OperatorFilter, "is_on_offer", "kind"]
     ordering = ["operator", "position", "code"]
-    sum = amount_column("amount", _("price"))
+    price = amount_column("amount", _("price"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return ("operator", "code") if obj else ()
@@ -37,6 +40,3 @@ class PackageAdmin(ScopedAdmin):
         elif db_field.name == "legal_entity":
             kwargs["queryset"] = access.within_reach(LegalEntity.objects.all(), request.user, "operator")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-
-__all__ = ["Operator", "PackageAdmin"]

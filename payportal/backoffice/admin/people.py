@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Model
 from django.http import HttpRequest
 
+from payportal.backoffice.admin.base import ChangesKept
 from payportal.backoffice.models import StaffMember
 
 
@@ -48,7 +49,7 @@ for model in (User, Group, Authenticator, EmailAddress):
 
 
 @admin.register(User)
-class StaffUserAdmin(SuperusersOnly, UserAdmin):
+class StaffUserAdmin(SuperusersOnly, ChangesKept, UserAdmin):
     """Staff: their role (a group) and the operators they work for."""
 
     inlines = [StaffMemberInline]
@@ -60,12 +61,12 @@ class StaffUserAdmin(SuperusersOnly, UserAdmin):
 
 
 @admin.register(Group)
-class RoleAdmin(SuperusersOnly, GroupAdmin):
+class RoleAdmin(SuperusersOnly, ChangesKept, GroupAdmin):
     """Roles."""
 
 
 @admin.register(Authenticator)
-class SecondFactorAdmin(SuperusersOnly, admin.ModelAdmin):
+class SecondFactorAdmin(SuperusersOnly, ChangesKept, admin.ModelAdmin):
     """Second factors; the secret is never shown. Deleting one lets its owner, who lost the phone, set up another."""
 
     list_display = ["user", "type", "created_at", "last_used_at"]

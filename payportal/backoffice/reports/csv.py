@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from typing import Any
 
 from billing.lib import money
@@ -28,18 +27,12 @@ def inert(text: str) -> str:
     return "'" + text if text.startswith(DANGEROUS) or bare.startswith(DANGEROUS) else text
 
 
-def amount(minor_units: int, currency: str) -> str:
-    """An amount as a plain decimal number with the currency's own number of decimals: -12.50, 1047, 3.250."""
-    exponent = money.exponent(currency)
-    return f"{Decimal(minor_units).scaleb(-exponent):.{exponent}f}"
-
-
 def cells(report: Report, row: Iterable[Cell]) -> list[str]:
     """A row as a file or a page writes it."""
     row = tuple(row)
     currency = str(row[[column.code for column in report.columns].index(report.currency_column)])
     return [
-        amount(int(cell), currency) if column.is_amount else str(cell) if isinstance(cell, int) else inert(cell)
+        money.plain(int(cell), currency) if column.is_amount else str(cell) if isinstance(cell, int) else inert(cell)
         for column, cell in zip(report.columns, row, strict=True)
     ]
 

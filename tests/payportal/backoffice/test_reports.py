@@ -179,7 +179,7 @@ def test_zones_whose_midnight_moves(zone: str) -> None:
     ],
 )
 def test_amounts_are_exact_decimals_of_their_currency(amount: int, currency: str, text: str) -> None:
-    assert csv.amount(amount, currency) == text
+    assert money.plain(amount, currency) == text
 
 
 @pytest.mark.parametrize(
