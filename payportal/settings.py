@@ -33,6 +33,8 @@ OPERATOR_CACHE_SECONDS = 30
 # Proxies whose X-Forwarded-Proto is believed; the demo has none.
 if env.bool("BEHIND_PROXY", IS_PRODUCTION):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    # Limits at log-in count by the address that our proxy saw, not by the proxy's own.
+    ALLAUTH_TRUSTED_PROXY_COUNT = 1
 
 INSTALLED_APPS = [
     "payportal.backoffice.admin_app.StaffAdminConfig",
@@ -109,6 +111,8 @@ CACHES = {
 }
 # Sessions are staff's alone, and in the database: flushing Valkey logs nobody out and nobody in.
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# Seconds: a working day, or until the browser is closed.
+SESSION_COOKIE_AGE = 12 * 3600
 
 # Celery: a broker that is down must cost a page a second at most; the sweeps find what it lost.
 CELERY_BROKER_URL = environment.celery_broker(REDIS_URL)
