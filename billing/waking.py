@@ -73,7 +73,8 @@ def _broker() -> Connection:
             "max_retries": 0,
         }
         _mine.broker = current_app.connection_for_write(transport_options=options, connect_timeout=BROKER_SECONDS)
-    return _mine.broker
+    broker: Connection = _mine.broker
+    return broker
 
 
 def _close() -> None:

@@ -155,24 +155,27 @@ def _call(function: Callable[[], T]) -> T:
 
 
 def _read(intent: stripe.PaymentIntent) -> GatewayPayment:
-    charge = intent.latest_charge
-    details = getattr(charge, "payment_method_details", None) if isinstance(charge, stripe.StripeObject) else None
-    card = getattr(details, "card", None)
-    wallet = getattr(card, "wallet", None)
-    error = intent.last_payment_error
+    details = _part(_part(intent, "latest_charge"), "payment_method_details")
+    card = _part(details, "card")
+    error = _part(intent, "last_payment_error")
     return GatewayPayment(
         reference=intent.id,
         status=_status(intent),
         amount=intent.amount,
         currency=intent.currency.upper(),
-        amount_received=intent.amount_received or 0,
+        amount_received=_part(intent, "amount_received") or 0,
         metadata=_metadata(intent),
-        method=str(getattr(wallet, "type", None) or getattr(details, "type", None) or ""),
-        card_brand=str(getattr(card, "brand", None) or ""),
-        card_last4=str(getattr(card, "last4", None) or ""),
-        failure_code=str((error and (error.decline_code or error.code)) or ""),
-        client_secret=str(intent.client_secret or ""),
+        method=_part(_part(card, "wallet"), "type") or _part(details, "type") or "",
+        card_brand=_part(card, "brand") or "",
+        card_last4=_part(card, "last4") or "",
+        failure_code=_part(error, "decline_code") or _part(error, "code") or "",
+        client_secret=_part(intent, "client_secret") or "",
     )
+
+
+def _part(of: Any, name: str) -> Any:
+    """A part that may be missing: StripeObject raises for what an answer left out, and a string is an unexpanded id."""
+    return getattr(of, name, None) if isinstance(of, stripe.StripeObject) else None
 
 
 def _metadata(intent: stripe.PaymentIntent) -> dict[str, str]:
@@ -181,6 +184,6 @@ def _metadata(intent: stripe.PaymentIntent) -> dict[str, str]:
 
 
 def _status(intent: stripe.PaymentIntent) -> str:
-    if intent.status == "requires_payment_method" and intent.last_payment_error:
+    if intent.status == "requires_payment_method" and _part(intent, "last_payment_error"):
         return "failed"
     return STATUSES[intent.status]

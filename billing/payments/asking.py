@@ -18,6 +18,9 @@ Status = Payment.Status
 
 # Stripe forgets an idempotency key after 24 hours: later the same POST would make a second object.
 REPEATABLE_FOR = timedelta(hours=23)
+# A call that was made this long ago and still has no answer is looked for, and at last made anew.
+LOOK_AFTER = timedelta(seconds=5)
+ASK_ANEW_AFTER = timedelta(minutes=2)
 # Two phones that tick differently at once make each other repeat the update; more rounds than this are an attack.
 UPDATE_ROUNDS = 5
 
@@ -127,26 +130,55 @@ def _object_of(payment: Payment, gateway: Gateway, now: datetime) -> GatewayPaym
     """The gateway's object, made if need be; one payment has one, however often the answer is lost."""
     if payment.gateway_reference:
         return gateway.retrieve(payment.gateway_reference)
-    request = _freeze_request(payment.pk, now)
-    requested_at = Payment.objects.values_list("requested_at", flat=True).get(pk=payment.pk)
-    if requested_at and now - requested_at > REPEATABLE_FOR:
-        found = gateway.find(payment.reference, created_after=payment.created_at - timedelta(minutes=5))
-        if found is None:
+    request, requested_at = _freeze_request(payment.pk, now)
+    if now - requested_at > REPEATABLE_FOR:
+        truth = _find(payment, gateway)
+        if truth is None:
             raise GatewayUnknown("never made, and too old to be made now")
-        truth = found
     else:
-        truth = gateway.create(request, idempotency_key=f"create-{payment.reference}")
+        truth = _make(payment, gateway, request, requested_at, now)
     Payment.objects.filter(pk=payment.pk, gateway_reference__isnull=True).update(gateway_reference=truth.reference)
-    return truth
+    known = Payment.objects.values_list("gateway_reference", flat=True).get(pk=payment.pk)
+    # Somebody else may have learnt of another object first; nobody was given the secret of this one.
+    return truth if known in (None, truth.reference) else gateway.retrieve(known)
+
+
+def _make(
+    payment: Payment, gateway: Gateway, request: PaymentRequest, requested_at: datetime, now: datetime
+) -> GatewayPayment:
+    """Make the object, or make the same call again under the same key.
+
+    Stripe keeps a 500 under a key like any answer, so a repeat that fails is followed by a look at its list. When
+    nothing is there long after the call, the next one has a new key. Should both objects come to be, one of them can't
+    be paid: its client secret was given to nobody.
+    """
+    key = f"create-{payment.reference}-{requested_at:%Y%m%d%H%M%S}"
+    try:
+        return gateway.create(request, idempotency_key=key)
+    except GatewayUnknown:
+        if now - requested_at < LOOK_AFTER:
+            raise
+        found = _find(payment, gateway)
+        if found is None:
+            if now - requested_at > ASK_ANEW_AFTER:
+                Payment.objects.filter(pk=payment.pk, requested_at=requested_at).update(
+                    gateway_request={}, requested_at=None
+                )
+            raise
+        return found
+
+
+def _find(payment: Payment, gateway: Gateway) -> GatewayPayment | None:
+    return gateway.find(payment.reference, created_after=payment.created_at - timedelta(minutes=5))
 
 
 @whole
-def _freeze_request(payment_id: int, now: datetime) -> PaymentRequest:
+def _freeze_request(payment_id: int, now: datetime) -> tuple[PaymentRequest, datetime]:
     """Write down the creating call's exact parameters, the first time; repeats must not differ from it."""
     payment = Payment.objects.select_for_update(of=("self",)).select_related("operator", "link").get(pk=payment_id)
     if payment.status not in Payment.OPEN:
         raise PaymentGone(payment)
-    if not payment.gateway_request:
+    if payment.requested_at is None:
         request = _request(payment)
         payment.gateway_request = {
             "version": request.version,
@@ -155,7 +187,7 @@ def _freeze_request(payment_id: int, now: datetime) -> PaymentRequest:
         }
         payment.requested_at = now
         payment.save(update_fields=["gateway_request", "requested_at"])
-    return PaymentRequest(payment_reference=payment.reference, **payment.gateway_request)
+    return PaymentRequest(payment_reference=payment.reference, **payment.gateway_request), payment.requested_at
 
 
 @whole
@@ -183,7 +215,7 @@ def _was_made(payment: Payment, gateway: Gateway, now: datetime) -> bool:
     if now - payment.requested_at <= REPEATABLE_FOR:
         _object_of(payment, gateway, now)
         return True
-    found = gateway.find(payment.reference, created_after=payment.created_at - timedelta(minutes=5))
+    found = _find(payment, gateway)
     if found is not None:
         Payment.objects.filter(pk=payment.pk, gateway_reference__isnull=True).update(gateway_reference=found.reference)
     return found is not None

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from billing import ledger, payments
 from billing.gateways.base import GatewayPayment, GatewayUnknown
@@ -196,6 +197,32 @@ def test_a_lost_answer_to_the_creating_call_makes_no_second_object(standin: Stan
     assert len(standin.objects("payment_intent")) == 1
     world.confirm(standin, opened.client_secret)
     assert payments.refresh(payment.pk, NOW).status == "succeeded"
+
+
+def test_a_500_that_stripe_keeps_under_the_key_is_got_round_by_its_list(standin: StandIn, account, link) -> None:
+    """The object was made, but the key answers 500 for a day."""
+    payment = tap(link, world.bill(account))
+    # The stand-in's objects are of the real today, and its list is asked for what was made since.
+    Payment.objects.update(created_at=timezone.now())
+    standin.switches.add_fault("status_500_after", path="/v1/payment_intents", times=1)
+    with pytest.raises(GatewayUnknown):
+        payments.open_at_gateway(payment.pk, NOW)
+    later = NOW + timedelta(seconds=10)
+    opened = payments.open_at_gateway(payment.pk, later)
+    assert len(standin.objects("payment_intent")) == 1
+    world.confirm(standin, opened.client_secret)
+    assert payments.refresh(payment.pk, later).status == "succeeded"
+
+
+def test_a_key_that_only_ever_failed_is_replaced_in_the_end(standin: StandIn, account, link) -> None:
+    payment = tap(link, world.bill(account))
+    standin.switches.add_fault("status_500", path="/v1/payment_intents", times=4)
+    for seconds in (0, 130):
+        with pytest.raises(GatewayUnknown):
+            payments.open_at_gateway(payment.pk, NOW + timedelta(seconds=seconds))
+    assert Payment.objects.get().requested_at is None
+    assert payments.open_at_gateway(payment.pk, NOW + timedelta(seconds=131)).client_secret
+    assert len(standin.objects("payment_intent")) == 1
 
 
 def test_the_sweep_settles_what_no_webhook_brought(standin: StandIn, account, link) -> None:

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import requests
 from django.utils import timezone
@@ -15,7 +16,6 @@ from payportal.demo.stripe_standin import StandIn
 from payportal.messaging import sweeping
 from tests import world
 
-
 # What calls itself anything else may be a robot, and robots see nothing.
 BROWSER = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Mobile Safari/537.36"
 
@@ -26,13 +26,16 @@ def new_link(customer: tuple[str, str]) -> PaymentLink:
     return links.create(customer=owner, currency=owner.operator.currency, actor="staff:1", now=timezone.now())
 
 
-def work() -> None:
+def work(later: timedelta = timedelta(0)) -> None:
     """What workers and beat do, once around."""
-    now = timezone.now()
-    gateway_events.process_waiting(now)
-    sweep.find(now)
-    jobs.run_due(timezone.now)
-    sweeping.sweep(timezone.now())
+
+    def clock() -> datetime:
+        return timezone.now() + later
+
+    gateway_events.process_waiting(clock())
+    sweep.find(clock())
+    jobs.run_due(clock)
+    sweeping.sweep(clock())
 
 
 def until(is_so: Callable[[], object], seconds: float = 20) -> None:
