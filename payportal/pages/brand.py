@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,7 @@ from billing.models import Operator
 
 # Below this WCAG luminance white is readable on a colour, above it black: 4.58:1 at least for every colour there is.
 WHITE_BELOW = 0.179
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def _brand(name: str, color: str, mark: str, help_phone: str) -> Brand:
 
 def readable_on(color: str) -> str:
     """``#fff`` or ``#000``, whichever can be read on ``#rrggbb``. ValueError for anything else."""
-    if len(color) != 7 or color[0] != "#":
+    if not _COLOR.fullmatch(color):
         raise ValueError(f"{color!r} is no colour")
     red, green, blue = (_linear(int(color[at : at + 2], 16) / 255) for at in (1, 3, 5))
     return "#fff" if 0.2126 * red + 0.7152 * green + 0.0722 * blue < WHITE_BELOW else "#000"
