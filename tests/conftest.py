@@ -47,6 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
+    if getattr(config.option, "numprocesses", None):
+        # The workers of pytest-xdist inherit this environment: with it, they would read the settings before they
+        # come to this file and its change of REDIS_URL.
+        del os.environ["DJANGO_SETTINGS_MODULE"]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
