@@ -5,6 +5,7 @@ The seller's organization number says which legal entity issued a bill, the acco
 
 import hashlib
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,8 @@ from billing.models import BillingAccount, Customer, Invoice, LegalEntity, Opera
 # A bill is a few kilobytes, with a picture of itself inside a few hundred.
 LARGEST_FILE = 20 * 1024 * 1024
 ACTOR = "system:import"
+# How many numbers one query asks for.
+AT_ONCE = 1000
 UNNAMED_ACCOUNT = {"en": "Your bill", "nb": "Regningen din", "ar": "فاتورتك"}
 
 
@@ -45,7 +48,9 @@ def take(path: Path, *, operator: Operator | None, may_add: bool, now: datetime)
     bills = read(data)
     digest = hashlib.sha256(data).hexdigest()
     with transaction.atomic():
-        added = sum(_take_bill(bill, digest, operator, may_add, now) for bill in bills)
+        intake = _Intake(digest, operator, may_add, now)
+        intake.remember(bills)
+        added = sum(intake.take(bill) for bill in bills)
     accounts = tuple(dict.fromkeys(bill.buyer.account for bill in bills))
     return Taken(added=added, known=len(bills) - added, accounts=accounts)
 
@@ -72,15 +77,63 @@ def _bytes(path: Path) -> bytes:
     return data
 
 
-def _take_bill(bill: ReadBill, digest: str, operator: Operator | None, may_add: bool, now: datetime) -> bool:
-    """Issue one bill; False when it was taken in before."""
-    entity = _legal_entity(bill, operator, may_add)
-    known = Invoice.objects.filter(legal_entity=entity, number=bill.number).select_related("account").first()
-    if known:
-        _check_same(known, bill, digest)
-        return False
-    account = _account(bill, entity, may_add, now)
-    data = invoices.InvoiceData(
+class _Intake:
+    """The taking in of one file, inside its transaction; what many bills ask for is asked for once."""
+
+    def __init__(self, digest: str, operator: Operator | None, may_add: bool, now: datetime) -> None:
+        self.digest = digest
+        self.operator = operator
+        self.may_add = may_add
+        self.now = now
+        self.entities: dict[Seller, LegalEntity] = {}
+        self.known: dict[tuple[int, str], Invoice] = {}
+
+    def remember(self, bills: list[ReadBill]) -> None:
+        """Look once for all bills of the file that are here already. Refuses a file that has one of them twice."""
+        numbers: dict[int, dict[str, int]] = defaultdict(dict)
+        for bill in bills:
+            first = numbers[self._entity(bill).pk].setdefault(bill.number, bill.line)
+            if first != bill.line:
+                raise FileRefused(bill.line, f"bill {bill.number} is in line {first} already")
+        for entity_id, lines in numbers.items():
+            wanted = list(lines)
+            for start in range(0, len(wanted), AT_ONCE):
+                found = Invoice.objects.filter(legal_entity_id=entity_id, number__in=wanted[start : start + AT_ONCE])
+                for invoice in found.select_related("account"):
+                    self.known[entity_id, str(invoice.number)] = invoice
+
+    def take(self, bill: ReadBill) -> bool:
+        """Issue one bill; False when it was taken in before."""
+        entity = self._entity(bill)
+        if known := self.known.get((entity.pk, bill.number)):
+            _check_same(known, bill, self.digest)
+            return False
+        account = _account(bill, entity, self.may_add, self.now)
+        account.legal_entity = entity
+        try:
+            with transaction.atomic():
+                invoice = invoices.issue(account=account, data=_data(bill, self.digest), now=self.now)
+        except IntegrityError:
+            # Another import took it in between our look and our write: the database stopped the second one.
+            other = Invoice.objects.filter(legal_entity=entity, number=bill.number).select_related("account").first()
+            if other is None:
+                raise
+            _check_same(other, bill, self.digest)
+            return False
+        subject = f"invoice:{invoice.pk}"
+        audit.record(
+            actor=ACTOR, verb="import-invoice", subject_reference=subject, now=self.now, operator=entity.operator
+        )
+        return True
+
+    def _entity(self, bill: ReadBill) -> LegalEntity:
+        if bill.seller not in self.entities:
+            self.entities[bill.seller] = _legal_entity(bill, self.operator, self.may_add)
+        return self.entities[bill.seller]
+
+
+def _data(bill: ReadBill, digest: str) -> invoices.InvoiceData:
+    return invoices.InvoiceData(
         number=bill.number,
         currency=bill.currency,
         amount=bill.amount,
@@ -92,24 +145,6 @@ def _take_bill(bill: ReadBill, digest: str, operator: Operator | None, may_add: 
         lines=bill.lines,
         source_digest=digest,
     )
-    try:
-        with transaction.atomic():
-            invoice = invoices.issue(account=account, data=data, now=now)
-    except IntegrityError:
-        # Another import took it in between our look and our write: the database stopped the second one.
-        known = Invoice.objects.filter(legal_entity=entity, number=bill.number).select_related("account").first()
-        if known is None:
-            raise
-        _check_same(known, bill, digest)
-        return False
-    audit.record(
-        actor=ACTOR,
-        verb="import-invoice",
-        subject_reference=f"invoice:{invoice.pk}",
-        now=now,
-        operator=entity.operator,
-    )
-    return True
 
 
 def _check_same(known: Invoice, bill: ReadBill, digest: str) -> None:

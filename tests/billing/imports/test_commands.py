@@ -1,6 +1,8 @@
 """import_invoices and payment_link: each file whole or not at all, each bill once."""
 
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -118,6 +120,25 @@ def test_a_file_whose_last_bill_fails_late_leaves_nothing_behind(tmp_path: Path,
     _, errors = run(written(tmp_path / "late.csv", rows))
     assert "refused" in errors
     assert everything() == before
+
+
+def test_a_bill_that_is_in_a_file_twice_refuses_it(tmp_path: Path) -> None:
+    """The same seller, written in two ways: half a bill must not pass for the whole."""
+    again = "000 000 000,30001,B-1,NOK,2026-11-01,2026-11-15,1.00,Other,1.00,,C1\n"
+    _, errors = run(written(tmp_path / "twice.csv", CSV + again))
+    assert "line 5: bill B-1 is in line 2 already" in errors
+    assert not Invoice.objects.exists()
+
+
+def test_a_file_of_many_bills_asks_once_what_is_known(
+    tmp_path: Path, django_assert_max_num_queries: Callable[[int], AbstractContextManager[None]]
+) -> None:
+    header = CSV.partition("\n")[0]
+    rows = "".join(f"000000000,3,M-{n},NOK,2026-11-01,2026-11-15,1.00,Line,1.00,,\n" for n in range(50))
+    many = written(tmp_path / "many.csv", f"{header}\n{rows}")
+    assert imports.take(many, operator=None, may_add=True, now=datetime.now(UTC)).added == 50
+    with django_assert_max_num_queries(4):
+        assert imports.take(many, operator=None, may_add=True, now=datetime.now(UTC)).known == 50
 
 
 def test_a_refusal_ends_with_an_error_code(tmp_path: Path) -> None:
