@@ -15,7 +15,7 @@ button, input, select { font: inherit; color: inherit; }
 .sandbox { display: flex; flex-wrap: wrap; align-items: center; justify-content: center; gap: 0 8px; min-height: 32px;
   margin: 6px 0 0; font-size: .8125rem; }
 .sandbox select { height: 44px; margin-block: -6px; padding: 0 4px; border: 0; background: transparent;
-  text-decoration: underline; cursor: pointer; }
+  text-decoration: underline; cursor: pointer; field-sizing: content; }
 option { color: CanvasText; background: Canvas; }
 fieldset { margin: 0; padding: 0; border: 0; }
 legend { padding: 0 0 8px; font-weight: 600; }
