@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from qrcode.image.svg import SvgPathImage
 
+from activation import jobs
 from activation.models import ActivationJob
 from billing import audit, links
 from billing.models import Customer, PaymentLink
@@ -108,33 +109,17 @@ def _record(verb: str, link: PaymentLink, actor: str, now: datetime) -> None:
 
 def jobs_within_reach(user: Any) -> QuerySet[ActivationJob]:
     """The jobs of the operators that this person works for: a job hangs on an order's item or on a service."""
-    jobs = ActivationJob.objects.all()
+    every = ActivationJob.objects.all()
     if user.is_superuser and user.is_active:
-        return jobs
+        return every
     own = access.operators_of(user).values("pk")
-    return jobs.filter(
+    return every.filter(
         Q(order_item__order__customer__operator__in=own)
         | Q(order_item__isnull=True, activation__customer__operator__in=own)
     )
 
 
-def retry(jobs: QuerySet[ActivationJob], *, actor: str, now: datetime) -> int:
-    """Queue parked jobs again and return how many; the network knows their keys, so nothing is done twice."""
-    count = 0
-    for job in jobs.select_related("order_item__order__customer__operator", "activation__customer__operator"):
-        with transaction.atomic():
-            changed = ActivationJob.objects.filter(pk=job.pk, status=ActivationJob.Status.PARKED).update(
-                status=ActivationJob.Status.QUEUED, run_after=now, claimed_until=None, attempts=0, error=""
-            )
-            if changed:
-                count += 1
-                owner = job.order_item.order if job.order_item else job.activation
-                assert owner is not None, "activationjob_has_subject"
-                audit.record(
-                    actor=actor,
-                    verb="retry-job",
-                    subject_reference=f"job:{job.pk}",
-                    now=now,
-                    operator=owner.customer.operator,
-                )
-    return count
+def retry(chosen: QuerySet[ActivationJob], *, actor: str, now: datetime) -> int:
+    """Have parked jobs tried again and return how many were; the others of the choice stay as they are."""
+    parked = chosen.filter(status=ActivationJob.Status.PARKED).select_related("order_item")
+    return sum(jobs.retry(job, actor=actor, now=now) for job in parked)

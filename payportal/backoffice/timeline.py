@@ -16,6 +16,12 @@ class Step:
     text: str | Promise
     at: datetime
     marker: str
+    kind: str = ""
+
+    @property
+    def say(self) -> str | Promise:
+        """What an agent may say to the customer now that this has happened; empty where nothing needs saying."""
+        return words.SAY.get(self.kind, "")
 
 
 def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
@@ -27,5 +33,5 @@ def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
         # Only the last thing can still be going on.
         if marker == "now" and position:
             marker = "done"
-        steps.append(Step(words.of_kind(event.kind), event.at, marker))
+        steps.append(Step(words.of_kind(event.kind), event.at, marker, event.kind))
     return steps[::-1]

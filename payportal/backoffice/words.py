@@ -8,6 +8,7 @@ TIMELINE: dict[str, str | Promise] = {
     "sent": _("Link sent"),
     "opened": _("Opened"),
     "pay_tapped": _("Pay tapped"),
+    "created": _("Ready to be paid again"),
     "canceled": _("Payment canceled"),
     "processing": _("The bank is working on it"),
     "failed": _("Refused. Nothing was taken"),
@@ -21,6 +22,20 @@ TIMELINE: dict[str, str | Promise] = {
 }
 # How the marker of a timeline entry looks; everything else is simply done.
 MARKERS = {"failed": "fail", "delayed": "fail", "canceled": "fail", "revoked": "fail", "processing": "now"}
+
+# What an agent may say to a customer who is on the phone just then.
+SAY: dict[str, Promise] = {
+    "sent": _("I’ve sent you a link. Open it, and pay there. I’ll stay on the line."),
+    "opened": _("You see the sum at the top. At the bottom you choose how to pay."),
+    "pay_tapped": _("It is asking your bank now. Say yes there if it asks you."),
+    "processing": _("Your bank is working on it. You can close the page, you don’t have to do anything."),
+    "failed": _("Your bank said no. Nothing was taken. Try another way to pay, I’ll stay on the line."),
+    "canceled": _("Nothing was taken. You can pay with the same link when you like."),
+    "succeeded": _("It is paid. Thank you! What you bought or had paused is switching on now."),
+    "order_started": _("It is paid. Thank you! What you bought or had paused is switching on now."),
+    "switched_on": _("It is paid, and it is on."),
+    "delayed": _("It is paid. Switching on takes longer than usual, we are on it, and you don’t have to call."),
+}
 
 
 def of_kind(kind: str) -> str | Promise:

@@ -1,7 +1,9 @@
 """What agents do for a customer on the phone; each with its twice-twin."""
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -11,8 +13,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from billing import links
-from billing.models import AuditEntry, LinkEvent, PaymentLink
-from payportal.backoffice import desk, roles
+from billing.models import AuditEntry, LinkEvent, Payment, PaymentLink
+from payportal.backoffice import desk, roles, words
 from payportal.messaging.models import Message
 from tests import threads
 from tests.payportal.backoffice import world
@@ -194,7 +196,7 @@ def test_a_parked_job_is_queued_again_once(agent: Client, brisvik: world.House) 
     page = agent.post(reverse("admin:activation_activationjob_changelist"), data, follow=True).content.decode()
     assert "1 job will be tried again" in page
     job.refresh_from_db()
-    assert (job.status, job.attempts, job.error) == ("queued", 0, "")  # type: ignore[attr-defined]
+    assert (job.status, job.error) == ("queued", "")  # type: ignore[attr-defined]
     page = agent.post(reverse("admin:activation_activationjob_changelist"), data, follow=True).content.decode()
     assert "0 jobs will be tried again" in page
     assert AuditEntry.objects.filter(verb="retry-job").count() == 1
@@ -206,6 +208,27 @@ def test_times_on_staff_pages_are_the_operators(agent: Client, brisvik: world.Ho
     )
     page = agent.get(reverse("admin:billing_paymentlink_change", args=[brisvik.link.pk])).content.decode()
     assert "2 Jul 2026 00:30" in page, "half past ten in the evening UTC is past midnight in Oslo"
+
+
+def test_the_page_says_what_happened_in_words_and_what_to_say(agent: Client, brisvik: world.House) -> None:
+    address = reverse("admin:billing_customer_change", args=[brisvik.customer.pk])
+    links.note(brisvik.link, "failed", timezone.now())
+    page = agent.get(address).content.decode()
+    assert "Refused. Nothing was taken" in page
+    assert "Your bank said no" in page
+    links.note(brisvik.link, "switched_on", timezone.now())
+    page = agent.get(address).content.decode()
+    assert "It is paid, and it is on." in page
+    assert "Your bank said no" not in page
+
+
+def test_every_kind_of_the_timeline_has_its_words() -> None:
+    """Whatever the floors below and beside write there, an agent never reads a code."""
+    root = Path(__file__).parents[3]
+    sources = [path for floor in ("billing", "activation", "payportal") for path in (root / floor).rglob("*.py")]
+    noted = {kind for path in sources for kind in re.findall(r"""links\.note\([^"\n]*"(\w+)\"""", path.read_text())}
+    assert len(noted) > 3, "the search found what is noted"
+    assert noted | set(Payment.Status.values) <= set(words.TIMELINE)
 
 
 @pytest.mark.parametrize("name", ["<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>", "{{ 7 }}{% x %}"])
