@@ -194,7 +194,7 @@ def _change(message: Message, **values: Any) -> bool:
 
     That it was sent is kept from an outdated claim too: it is a fact, and the next one would only ask for it.
     """
-    ours = Message.objects.filter(pk=message.pk, status__in=[Status.SENDING, Status.UNKNOWN])
+    ours = Message.objects.filter(pk=message.pk, status__in=Message.ALLOWED_FROM[values["status"]])
     if values["status"] != Status.SENT:
         ours = ours.filter(attempts=message.attempts)
     return bool(ours.update(**values))

@@ -21,7 +21,8 @@ class Message(models.Model):
         Status.SENDING: {Status.QUEUED},
         Status.SENT: {Status.SENDING, Status.UNKNOWN},
         Status.QUEUED: {Status.SENDING, Status.UNKNOWN},
-        Status.UNKNOWN: {Status.SENDING},
+        # Asked without an answer, it stays unknown.
+        Status.UNKNOWN: {Status.SENDING, Status.UNKNOWN},
         Status.FAILED: {Status.SENDING, Status.UNKNOWN},
     }
 
