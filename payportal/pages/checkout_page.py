@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 
 from activation import checkout
 from activation.models import Activation, Device, Package
-from billing import invoices, receipts
+from billing import invoices, payments, receipts
 from billing.lib.money import format_money, parts
 from billing.lib.names import in_language
-from billing.models import Invoice, InvoiceReservation, Payment, PaymentLink
+from billing.models import Invoice, Payment, PaymentLink
 from billing.models.invoice import InvoiceQuerySet
 from payportal.pages import wording
 from payportal.pages.drawings import picture
@@ -97,26 +97,24 @@ _PAUSED = (
 
 
 def payments_of(link: PaymentLink) -> LinkPayments:
-    """This link's payments, and somebody else's that reserves a bill of this link's (``payments.blocking``)."""
-    reserving = InvoiceReservation.objects.filter(
-        released_at__isnull=True,
-        invoice__account__customer_id=link.customer_id,
-        invoice__currency=link.currency,
-        invoice__status=Invoice.Status.OPEN,
-    ).exclude(payment__link_id=link.pk)
+    """This link's payments, and somebody else's that reserves a bill of this link's.
+
+    One query; a second one only while somebody else is paying something of this customer's, which may be packages alone.
+    """
     found = list(
         Payment.objects.filter(
-            Q(link_id=link.pk, status__in=[*Payment.OPEN, Payment.Status.SUCCEEDED])
-            | Q(pk__in=reserving.values("payment_id"))
+            Q(link_id=link.pk, status=Payment.Status.SUCCEEDED)
+            | Q(customer_id=link.customer_id, currency=link.currency, status__in=Payment.OPEN)
         ).order_by("pk")
     )
-    for payment in found:
-        payment.operator = link.operator
     own = [payment for payment in found if payment.link_id == link.pk]
+    elsewhere = payments.blocking(link) if len(own) < len(found) else None
+    for payment in [*own, *filter(None, [elsewhere])]:
+        payment.operator = link.operator
     return LinkPayments(
         own_open=next((payment for payment in own if payment.status in Payment.OPEN), None),
         own_succeeded=[payment for payment in own if payment.status == Payment.Status.SUCCEEDED],
-        elsewhere=next((payment for payment in found if payment.link_id != link.pk), None),
+        elsewhere=elsewhere,
     )
 
 

@@ -44,6 +44,8 @@ def build(payment: Payment, operator: Operator, language: str) -> ReceiptPage:
         .prefetch_related("invoice__lines")
         .order_by("invoice__due_on", "invoice_id")
     )
+    # Bills before packages.
+    allocations.sort(key=lambda row: hasattr(row.invoice, "order"))
     currency = payment.currency_received or payment.currency
     assert payment.succeeded_at is not None  # payment_succeeded_has_time
     sellers = {row.invoice.legal_entity_id: row.invoice.legal_entity for row in allocations}

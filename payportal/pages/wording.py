@@ -5,7 +5,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_interval, format_skeleton, format_time
+from babel.dates import format_date, format_interval, format_skeleton, format_time
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -21,14 +21,18 @@ def locale_of(language: str) -> str:
 @lru_cache(maxsize=4096)
 def day(on: date, language: str, *, near: int) -> str:
     """``28 November``; with its year when that is not ``near``."""
-    return str(format_skeleton("MMMMd" if on.year == near else "yMMMMd", on, locale=locale_of(language)))
+    if on.year == near:
+        return str(format_skeleton("MMMMd", on, locale=locale_of(language)))
+    return str(format_date(on, "long", locale=locale_of(language)))
 
 
 @lru_cache(maxsize=4096)
 def period(start: date, end: date, language: str, *, near: int) -> str:
     """``1–31 October``; with the year when that is not ``near``."""
-    skeleton = "MMMMd" if start.year == end.year == near else "yMMMMd"
-    return str(format_interval(start, end, skeleton, locale=locale_of(language)))
+    if start.year != end.year:
+        return str(format_interval(start, end, "yMMMMd", locale=locale_of(language)))
+    days = str(format_interval(start, end, "MMMMd", locale=locale_of(language)))
+    return days if start.year == near else f"{days} {start.year}"
 
 
 def clock(at: datetime, time_zone: str, language: str) -> str:
@@ -45,7 +49,7 @@ def moment(at: datetime, time_zone: str, language: str) -> str:
     """``22 November 2026 at 18:02`` where the operator is."""
     local = at.astimezone(ZoneInfo(time_zone))
     return _("%(day)s at %(time)s") % {
-        "day": format_skeleton("yMMMMd", local, locale=locale_of(language)),
+        "day": format_date(local, "long", locale=locale_of(language)),
         "time": format_time(local, "short", locale=locale_of(language)),
     }
 
