@@ -82,7 +82,8 @@ def test_each_phone_shows_its_own(client: Client, kari: Customer) -> None:
 
 
 def test_an_empty_inbox_says_so(client: Client, kari: Customer) -> None:
-    assert "No messages yet." in client.get("/demo/inbox/").content.decode()
+    page = client.get("/demo/inbox/", headers={"accept-language": "en"})
+    assert "No messages yet." in page.content.decode()
 
 
 def test_the_page_needs_nothing_that_the_policy_refuses(client: Client, kari: Customer) -> None:
