@@ -99,7 +99,7 @@ _PAUSED = (
 def payments_of(link: PaymentLink) -> LinkPayments:
     """This link's payments, and somebody else's that reserves a bill of this link's.
 
-    One query; a second one only while somebody else is paying something of this customer's, which may be packages alone.
+    One query; a second only while somebody else pays for this customer, since that may be for packages alone.
     """
     found = list(
         Payment.objects.filter(
