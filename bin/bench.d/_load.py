@@ -19,6 +19,18 @@ class Answer:
     body: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many answers in so many seconds."""
+
+    count: int
+    seconds: float
+
+    @property
+    def per_second(self) -> float:
+        return self.count / self.seconds
+
+
 class Connection:
     """One kept connection; opened again when the server has closed it."""
 
@@ -76,8 +88,8 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
     return _request("POST", path, headers, body)
 
 
-def rate_for(port: int, request: bytes, *, seconds: float, connections: int) -> float:
-    """Requests answered 200 per second, the same one again and again. SystemExit for any other answer."""
+def rate_for(port: int, request: bytes, *, seconds: float, connections: int) -> Rate:
+    """Requests answered 200, the same one again and again. SystemExit for any other answer."""
     until = time.perf_counter() + seconds
 
     def endless() -> Iterator[bytes]:
@@ -87,12 +99,12 @@ def rate_for(port: int, request: bytes, *, seconds: float, connections: int) -> 
     return _rate(port, [endless] * connections)
 
 
-def rate_of(port: int, requests: Sequence[bytes], *, connections: int) -> float:
-    """Requests answered 200 per second, each of them sent once."""
+def rate_of(port: int, requests: Sequence[bytes], *, connections: int) -> Rate:
+    """Requests answered 200, each of them sent once."""
     return _rate(port, [lambda part=part: iter(requests[part::connections]) for part in range(connections)])
 
 
-def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]]) -> float:
+def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]]) -> Rate:
     statuses: Counter[int] = Counter()
     lock = threading.Lock()
 
@@ -113,7 +125,7 @@ def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]]) -> float:
     took = time.perf_counter() - began
     if set(statuses) != {200}:
         raise SystemExit(f"answers were not all 200: {dict(statuses)}")
-    return statuses[200] / took
+    return Rate(statuses[200], took)
 
 
 def _request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:

@@ -66,13 +66,27 @@ def set_up(*, with_stripe: bool) -> Iterator[Stage]:
 
 
 @contextmanager
-def web(stage: Stage) -> Iterator[None]:
-    """One gunicorn worker with THREADS threads and as many pooled connections; it serves ``_site``."""
+def web(stage: Stage) -> Iterator[int]:
+    """One gunicorn worker with THREADS threads and as many pooled connections, serving ``_site``; its process id."""
     arguments = ["-m", "gunicorn", "--config", "python:payportal.demo.web", "_site:application"]
     settings = {"WEB_PORT": str(stage.web_port), "WEB_WORKERS": "1", "WEB_THREADS": str(THREADS)}
-    with program(stage, "web", arguments, **settings, DB_POOL=str(THREADS)):
+    with program(stage, "web", arguments, **settings, DB_POOL=str(THREADS)) as master:
         wait_until_answers(stage, stage.web_port, "/healthz")
-        yield
+        workers = Path(f"/proc/{master}/task/{master}/children")
+        yield int(workers.read_text().split()[0]) if workers.exists() else 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has computed so far, its threads together; nothing where the system doesn't tell (no /proc).
+
+    It says more than the clock on a machine that others use too, but leaves out what PostgreSQL computes.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    # proc(5): utime and stime are fields 14 and 15, counted from 1; the first two are cut off here.
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager
