@@ -6,7 +6,7 @@ same idempotency key, and after asking the network what it knows. The claim's nu
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 
 import structlog
@@ -97,13 +97,29 @@ def _claim(now: datetime, limit: int, only: Sequence[int] | None, attempts: int)
 
 
 def _run_batch(batch: list[ActivationJob], clock: Clock, pool: Executor) -> None:
-    """Call for all of them at once, and write down each answer when it comes. The threads touch no database."""
+    """Call for all of them at once, and write down the answers as they come. The threads touch no database."""
     network = provisioners.current()
     calls = {pool.submit(_call, network, job): job for job in batch}
-    for call in as_completed(calls):
-        job = calls[call]
+    waiting: set[Future[ServiceState | Exception]] = set(calls)
+    while waiting:
+        came, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+        _conclude_all([(calls[call], call.result()) for call in came], clock())
+
+
+def _conclude_all(answers: list[tuple[ActivationJob, ServiceState | Exception]], now: datetime) -> None:
+    """What went well is written in one transaction; should that fail, each in its own, so that one harms no other."""
+    done = [job for job, answer in answers if isinstance(answer, ServiceState) and answer.is_done]
+    others = [(job, answer) for job, answer in answers if job not in done]
+    if len(done) > 1:
         try:
-            _conclude(job, call.result(), clock())
+            outcomes.finish_all(done, now)
+        except Exception as error:
+            log.warning("finished_one_by_one", jobs=len(done), error=type(error).__name__)
+        else:
+            answers = others
+    for job, answer in answers:
+        try:
+            _conclude(job, answer, now)
         except Exception as error:
             log.exception("job_failed", job=job.pk, error=type(error).__name__)
 

@@ -1,8 +1,10 @@
 """What came of a call to the network, written in one transaction, and only by whoever still holds the claim."""
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 
 from activation import waking
@@ -25,21 +27,37 @@ LONGEST_PAUSE = timedelta(minutes=5)
 LATE_FROM = 5
 
 
-@whole
+# Of what is claimed still under the number that the caller knows.
+_TAKE = """
+UPDATE activation_activationjob AS job SET status = 'done', done_at = %s, error = ''
+FROM unnest(%s::bigint[], %s::bigint[]) AS mine (id, claim)
+WHERE job.id = mine.id AND job.claim = mine.claim AND job.status = 'running'
+RETURNING job.id
+"""
+
+
 def finish(job: ActivationJob, at: datetime) -> bool:
     """The network has done it: write what is so now. False, and nothing written, when another took the job over."""
-    if not _held(job).update(status=Status.DONE, done_at=at, error=""):
-        return False
-    if job.kind == Kind.END:
-        _end(job, at)
-        return True
-    activation = _activate(job, at) if job.kind == Kind.ACTIVATE else _restore(job, at)
-    if activation is None:
-        return True
-    _note(job, "switched_on", at)
-    _audit(job, "switch-on", at)
-    events.publish(ServiceActivated(activation_id=activation.pk, payment_id=job.payment_id, at=at))
-    return True
+    return bool(finish_all([job], at))
+
+
+@whole
+def finish_all(jobs: Sequence[ActivationJob], at: datetime) -> int:
+    """The network has done these: what is so now, in one transaction; how many of them were still ours to finish."""
+    taken = _take(jobs, at)
+    ours = [job for job in jobs if job.pk in taken]
+    on = _activate([job for job in ours if job.kind == Kind.ACTIVATE], at)
+    for job in ours:
+        if job.kind == Kind.END:
+            _end(job, at)
+        elif job.kind == Kind.RESTORE:
+            on |= _restore(job)
+    for job in ours:
+        if job.pk in on:
+            _note(job, "switched_on", at)
+            _audit(job, "switch-on", at)
+            events.publish(ServiceActivated(activation_id=on[job.pk], payment_id=job.payment_id, at=at))
+    return len(ours)
 
 
 def postpone(job: ActivationJob, error: str, now: datetime) -> bool:
@@ -83,13 +101,34 @@ def _held(job: ActivationJob) -> QuerySet[ActivationJob]:
     return ActivationJob.objects.filter(pk=job.pk, status=Status.RUNNING, claim=job.claim)
 
 
-def _activate(job: ActivationJob, at: datetime) -> Activation:
-    assert job.order_item_id is not None  # activationjob_has_subject
-    # The order's row is locked first: of two items that finish together, the later one sees the earlier.
-    item = (
-        OrderItem.objects.select_for_update(of=("order",)).select_related("order", "package").get(pk=job.order_item_id)
+def _take(jobs: Sequence[ActivationJob], at: datetime) -> set[int]:
+    """Mark as done what is still held under these claims; which they are."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [at, [job.pk for job in jobs], [job.claim for job in jobs]])
+        return {row[0] for row in cursor.fetchall()}
+
+
+def _activate(jobs: Sequence[ActivationJob], at: datetime) -> dict[int, int]:
+    """Write what is on now, and complete the orders of which nothing is left; activations by job."""
+    if not jobs:
+        return {}
+    # The orders are locked first, by key: of two items that finish together, the later one sees the earlier.
+    locked = (
+        OrderItem.objects.select_for_update(of=("order",))
+        .select_related("order", "package")
+        .filter(pk__in=[job.order_item_id for job in jobs])
+        .order_by("order_id", "pk")
     )
-    activation = Activation.objects.create(
+    items = {item.pk: item for item in locked}
+    activations = Activation.objects.bulk_create(
+        _activation(job, items[job.order_item_id], at) for job in jobs if job.order_item_id is not None
+    )
+    _complete({item.order_id for item in items.values()}, at)
+    return {job.pk: activation.pk for job, activation in zip(jobs, activations, strict=True)}
+
+
+def _activation(job: ActivationJob, item: OrderItem, at: datetime) -> Activation:
+    return Activation(
         customer_id=item.order.customer_id,
         order_item=item,
         device_id=item.device_id,
@@ -99,27 +138,24 @@ def _activate(job: ActivationJob, at: datetime) -> Activation:
         started_at=at,
         ends_at=at + timedelta(days=item.duration_days),
     )
-    _complete(item.order_id, at)
-    return activation
 
 
-def _complete(order_id: int, at: datetime) -> None:
-    """Complete the order, whose row is locked, when nothing of it is left to do."""
+def _complete(order_ids: Iterable[int], at: datetime) -> None:
+    """Complete those of these orders, whose rows are locked, of which nothing is left to do."""
     left = OrderItem.objects.filter(order=OuterRef("pk")).exclude(jobs__status=Status.DONE)
     allowed = Order.ALLOWED_FROM[Order.Status.COMPLETED]
-    Order.objects.filter(~Exists(left), pk=order_id, status__in=allowed).update(
+    Order.objects.filter(~Exists(left), pk__in=order_ids, status__in=allowed).update(
         status=Order.Status.COMPLETED, completed_at=at
     )
 
 
-def _restore(job: ActivationJob, at: datetime) -> Activation | None:
+def _restore(job: ActivationJob) -> dict[int, int]:
     assert job.activation_id is not None  # activationjob_has_subject
-    activation = Activation.objects.select_for_update().get(pk=job.activation_id)
-    if activation.status not in Activation.ALLOWED_FROM[Activation.Status.ACTIVE]:
-        return None
-    activation.status = Activation.Status.ACTIVE
-    activation.save(update_fields=["status"])
-    return activation
+    allowed = Activation.ALLOWED_FROM[Activation.Status.ACTIVE]
+    changed = Activation.objects.filter(pk=job.activation_id, status__in=allowed).update(
+        status=Activation.Status.ACTIVE
+    )
+    return {job.pk: job.activation_id} if changed else {}
 
 
 def _end(job: ActivationJob, at: datetime) -> None:

@@ -250,6 +250,32 @@ def test_one_worker_calls_for_several_jobs_at_once(world: World, network: Simula
     assert len(network.effects()) == 6
 
 
+def test_of_several_that_finish_together_one_broken_harms_no_other(world: World, network: Simulator) -> None:
+    """Somebody has written down the service by hand: that job can't be finished, the others are."""
+    payment = world.buy(world.sports, world.films, world.data)
+    [item] = OrderItem.objects.filter(package=world.films)
+    Activation.objects.create(
+        customer=world.customer, order_item=item, reference="by hand", service_code="films", started_at=NOW
+    )
+    assert jobs.run_due(at(1)) == 3
+    assert [job.status for job in made.jobs_of(payment)] == ["done", "running", "done"]
+    assert Activation.objects.count() == 3
+    assert made.order_of(payment).status == Order.Status.IN_PROGRESS
+
+
+def test_finished_together_is_what_finished_alone_is(world: World, network: Simulator, told: list[object]) -> None:
+    bought = [world.buy(world.films, world.data) for _ in range(2)]
+    held = jobs.claim(NOW, limit=3)
+    stale = jobs.claim(NOW + jobs.LEASE, only=[held[0].pk])
+    assert outcomes.finish_all(held, at(1)()) == 2
+    assert len(told) == Activation.objects.count() == 2
+    assert outcomes.finish_all(held, at(1)()) == 0
+    assert outcomes.finish_all(stale, at(2)()) == 1
+    assert jobs.run_due(at(3)) == 1
+    assert {made.order_of(payment).status for payment in bought} == {Order.Status.COMPLETED}
+    assert [payment.events.filter(kind="switched_on").count() for payment in bought] == [2, 2]
+
+
 def test_a_broken_row_does_not_stop_the_queue(world: World, network: Simulator) -> None:
     payment = world.buy(world.films, world.data)
     films, data = made.jobs_of(payment)
