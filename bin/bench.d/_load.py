@@ -60,7 +60,9 @@ class Connection:
         head, _, body = received.partition(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        while len(body) < int(headers.get("content-length", 0)):
+        if "content-length" not in headers:
+            raise SystemExit(f"an answer without a length: {head.decode('latin-1')}")
+        while len(body) < int(headers["content-length"]):
             body += self._receive()
         if headers.get("connection", "").lower() == "close":
             self.close()

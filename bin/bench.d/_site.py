@@ -36,6 +36,9 @@ from billing.models import AuditEntry, GatewayEvent, Invoice, PaymentLink  # noq
 from payportal import urls  # noqa: E402
 from payportal.pages import sheets  # noqa: E402
 
+# Without CommonMiddleware nobody else says so, and gunicorn would send chunks.
+NOTHING = {"Content-Length": "0"}
+
 
 def application(environ: dict[str, Any], start_response: Any) -> Any:
     """One process, two ways in."""
@@ -73,14 +76,14 @@ def two_inserts(request: HttpRequest) -> HttpResponse:
     """Stores the event and a second row of about its size: nothing verified, nobody woken, a repetition is a 500."""
     _insert_event(request)
     AuditEntry.objects.create(at=timezone.now(), actor="system:plain", verb="webhook", subject_reference="plain")
-    return HttpResponse()
+    return HttpResponse(headers=NOTHING)
 
 
 @csrf_exempt
 @require_POST
 def one_insert(request: HttpRequest) -> HttpResponse:
     _insert_event(request)
-    return HttpResponse()
+    return HttpResponse(headers=NOTHING)
 
 
 def _insert_event(request: HttpRequest) -> None:
