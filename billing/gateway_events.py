@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import connection
 from django.db.models import F
 
 from billing import gateways, payments
@@ -42,15 +43,7 @@ def receive(*, gateway_code: str, account: str, body: bytes, headers: Mapping[st
         received_at=now,
         next_attempt_at=now,
     )
-    # One statement decides between eight threads that bring the same event.
-    GatewayEvent.objects.bulk_create([row], ignore_conflicts=True)
-    return (
-        GatewayEvent.objects.filter(
-            gateway=gateway_code, gateway_account=account, event_id=notice.event_id, status=Status.RECEIVED, attempts=0
-        )
-        .values_list("pk", flat=True)
-        .first()
-    )
+    return _insert_once(row)
 
 
 def process(event_id: int, now: datetime) -> bool:
@@ -81,6 +74,24 @@ def process_waiting(now: datetime) -> int:
     """Process what was left lying; how many were done."""
     waiting = GatewayEvent.objects.filter(status=Status.RECEIVED, next_attempt_at__lte=now).order_by("next_attempt_at")
     return sum(process(key, now) for key in list(waiting.values_list("pk", flat=True)[:BATCH]))
+
+
+def _insert_once(row: GatewayEvent) -> int | None:
+    """The new row's id, None when its event was there already: one statement decides between eight threads.
+
+    One round trip, where ``bulk_create`` makes three (it begins and commits) and does not tell the id.
+    """
+    fields = [field for field in GatewayEvent._meta.local_concrete_fields if not field.primary_key]
+    columns = ", ".join(str(field.column) for field in fields)
+    slots = ", ".join(["%s"] * len(fields))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {GatewayEvent._meta.db_table} ({columns}) VALUES ({slots}) "  # noqa: S608 (our own names)
+            "ON CONFLICT DO NOTHING RETURNING id",
+            [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields],
+        )
+        inserted = cursor.fetchone()
+    return inserted[0] if inserted else None
 
 
 def _claim(event_id: int, now: datetime) -> bool:
