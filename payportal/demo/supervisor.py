@@ -235,10 +235,9 @@ def forget_everything() -> None:
     for folder in {places.state_folder(), LOCAL}:
         for name in ("postgres", "postgres.unfinished", "valkey", "run"):
             shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("secrets.json", "admin-password", "demo.json", "stripe.jsonl"):
+    for name in ("secrets.json", "admin-password", "demo.json", "stripe.jsonl", "network.jsonl"):
         (LOCAL / name).unlink(missing_ok=True)
-    for name in ("log", "simulator"):
-        shutil.rmtree(LOCAL / name, ignore_errors=True)
+    shutil.rmtree(LOCAL / "log", ignore_errors=True)
 
 
 def _trim_logs(folder: Path) -> None:
