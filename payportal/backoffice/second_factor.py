@@ -22,6 +22,8 @@ from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
+from payportal.pages import outage
+
 STAFF_PATHS = ("/admin/", "/accounts/")
 SESSION_KEY = "second_factor"
 LAST_COUNTER = "last_counter"
@@ -62,7 +64,12 @@ class SecondFactorMiddleware:
             return self.get_response(request)
         operator = getattr(request, "operator", None)
         with timezone.override(operator.time_zone if operator else "UTC"):
-            response = self._turned_away(request) or self.get_response(request)
+            try:
+                turned_away = self._turned_away(request)
+            except outage.OUTAGES:
+                # Django makes a plain 500 of what a middleware raises before the outage page's own could see it.
+                return outage.answer(request)
+            response = turned_away or self.get_response(request)
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
 

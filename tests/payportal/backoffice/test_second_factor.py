@@ -11,6 +11,7 @@ from allauth.mfa.totp.internal import auth as totp
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -238,3 +239,22 @@ def test_staff_pages_are_not_kept_by_browsers() -> None:
     _password(client)
     _second(client, _code())
     assert "no-store" in client.get("/admin/")["Cache-Control"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_with_the_database_down_staff_are_told_so() -> None:
+    _with_factor()
+    client = Client()
+    _password(client)
+    _second(client, _code())
+    assert _is_in(client)
+    host = connection.settings_dict["HOST"]
+    connection.close()
+    connection.settings_dict["HOST"] = "/nowhere"
+    try:
+        response = client.get("/admin/")
+    finally:
+        connection.settings_dict["HOST"] = host
+        connection.close()
+    assert response.status_code == 503
+    assert _is_in(client), "and the session is still there"

@@ -57,6 +57,7 @@ def operator(code: str, **changes: Any) -> Operator:
             "languages": ["en", "nb"],
             "time_zone": "Europe/Oslo",
             "help_phone": "+441632960018",
+            "channel": "outbox",
             **changes,
         }
     )
