@@ -115,8 +115,11 @@ def _ask_again(payment: Payment, due: dict[int, int], now: datetime) -> Payment:
         payment.version += 1
         payment.amount = sum(due.values())
         _write_items(payment, due)
+    if payment.status == Status.FAILED:
+        # A new attempt: the refusal of the one before is over, and a second one will be news.
+        payment.status, payment.failure_code = Status.CREATED, ""
     payment.touched_at = now
-    payment.save(update_fields=["version", "amount", "touched_at"])
+    payment.save(update_fields=["version", "amount", "touched_at", "status", "failure_code"])
     return payment
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from billing import payments
 from billing.models import Payment
@@ -19,7 +19,10 @@ def is_due(payment: Payment, now: datetime) -> bool:
     """Whether the gateway should be asked again. Needs no query."""
     if payment.status not in Payment.OPEN:
         return False
-    return payment.checked_at is None or now - payment.checked_at >= _pause(payment, now)
+    if payment.checked_at is None or payment.checked_at < payment.touched_at:
+        # Something happened since: the customer tapped, and the answer may be there.
+        return True
+    return now - payment.checked_at >= _pause(payment, now)
 
 
 def ask(payment: Payment, now: datetime) -> bool:
@@ -29,9 +32,9 @@ def ask(payment: Payment, now: datetime) -> bool:
     """
     if not is_due(payment, now):
         return False
-    latest = now - _pause(payment, now)
+    latest = Q(checked_at__lte=now - _pause(payment, now)) | Q(checked_at__lt=F("touched_at"))
     claimed = Payment.objects.filter(
-        Q(checked_at__isnull=True) | Q(checked_at__lte=latest), pk=payment.pk, status__in=Payment.OPEN
+        latest | Q(checked_at__isnull=True), pk=payment.pk, status__in=Payment.OPEN
     ).update(checked_at=now)
     if claimed:
         payments.refresh(payment.pk, now)

@@ -42,11 +42,11 @@ def _where(request: OperatorRequest, found: LinkPayments, base: str, version: in
     own = found.own_open
     if own and own.status == Payment.Status.PROCESSING:
         return _status_path(own)
-    if found.own_succeeded and request.GET.get("paid", "") != str(len(found.own_succeeded)):
+    if found.own_succeeded and request.GET.get("paid") != str(len(found.own_succeeded)):
         return _status_path(found.own_succeeded[-1])
     if found.elsewhere:
         return base
-    return f"{base}?changed=1" if request.GET.get("v", "") != str(version) else None
+    return f"{base}?changed=1" if request.GET.get("v", str(version)) != str(version) else None
 
 
 @require_POST

@@ -21,6 +21,8 @@ from payportal.pages import wording
 SLOW_AFTER = timedelta(seconds=30)
 # After this long a payment that nobody has confirmed was left by its payer.
 LEFT_AFTER = timedelta(seconds=90)
+# Until then a refusal is watched: the next attempt may have begun on another page.
+WATCHED_FOR = timedelta(seconds=30)
 
 PAYING, SLOW, LEFT, DECLINED, CANCELED, SWITCHING, DELAYED, ON = (
     "paying",
@@ -32,8 +34,7 @@ PAYING, SLOW, LEFT, DECLINED, CANCELED, SWITCHING, DELAYED, ON = (
     "delayed",
     "on",
 )
-FINAL = {DECLINED, CANCELED, ON}
-POLL_SECONDS = {PAYING: 1, SWITCHING: 1, SLOW: 5, LEFT: 5, DELAYED: 10}
+POLL_SECONDS = {PAYING: 1, SWITCHING: 1, DECLINED: 2, SLOW: 5, LEFT: 5, DELAYED: 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """Everything the status template needs. ``look`` moves the switch: wait, on or nothing."""
+    """Everything the status template needs. ``look`` moves the switch: wait, on or nothing.
+
+    ``poll_seconds`` is how often it asks for news; 0 where there will be none.
+    """
 
     state: str
     version: str
@@ -63,7 +67,7 @@ class StatusPage:
 
     @property
     def is_final(self) -> bool:
-        return self.state in FINAL
+        return not self.poll_seconds
 
 
 def version(payment: Payment, now: datetime) -> str:
@@ -82,7 +86,7 @@ def build(payment: Payment, operator: Operator, language: str, now: datetime) ->
         return StatusPage(
             state=DECLINED,
             version=seen,
-            poll_seconds=0,
+            poll_seconds=0 if _by_the_clock(payment, now) else POLL_SECONDS[DECLINED],
             look="",
             heading=_("Your bank said no"),
             lead=_("Nothing was taken from your account."),
@@ -131,6 +135,8 @@ def _by_the_clock(payment: Payment, now: datetime) -> str:
         return SLOW if age > SLOW_AFTER else ""
     if payment.status == Payment.Status.CREATED:
         return LEFT if age > LEFT_AFTER else ""
+    if payment.status == Payment.Status.FAILED:
+        return DECLINED if age > WATCHED_FOR else ""
     return ""
 
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from babel import Locale
 from babel.dates import format_date, format_interval, format_skeleton, format_time
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -31,7 +32,11 @@ def period(start: date, end: date, language: str, *, near: int) -> str:
     """``1–31 October``; with the year when that is not ``near``."""
     if start.year != end.year:
         return str(format_interval(start, end, "yMMMMd", locale=locale_of(language)))
-    days = str(format_interval(start, end, "MMMMd", locale=locale_of(language)))
+    # CLDR has intervals with short names of months only (``d–d MMM``): the same, with the name in full.
+    locale = Locale.parse(locale_of(language))
+    patterns = locale.interval_formats["MMMd"]["d" if start.month == end.month else "M"]
+    first, last = (pattern.replace("MMM", "MMMM") for pattern in patterns)
+    days = format_date(start, first, locale=locale) + format_date(end, last, locale=locale)
     return days if start.year == near else f"{days} {start.year}"
 
 

@@ -144,7 +144,31 @@ def test_a_refusal_says_that_nothing_was_taken(standin: StandIn, phone: Client, 
     assert "Your bank said no" in shown
     assert "Nothing was taken from your account." in shown
     assert f'href="/p/{payment.link.selector}/"' in shown
+    # It is watched for a while, then that was all.
+    assert phone.get(f"{path(payment)}/part?v=1").status_code == 200
+    Payment.objects.filter(pk=payment.pk).update(touched_at=timezone.now() - timedelta(minutes=1))
     assert phone.get(f"{path(payment)}/part?v=1").status_code == 286
+
+
+def test_a_new_attempt_after_a_refusal_never_shows_the_old_one(
+    standin: StandIn, phone: Client, payment: Payment
+) -> None:
+    confirm(standin, payment, world.DECLINED_CARD)
+    assert "Your bank said no" in phone.get(path(payment)).content.decode()
+    again = begin(payment.link, "sports-weekend")
+    assert again.pk == payment.pk
+    confirm(standin, again)
+    assert "Paid. Thank you!" in phone.get(path(payment)).content.decode()
+
+
+def test_a_second_refusal_is_said_again(standin: StandIn, phone: Client, payment: Payment) -> None:
+    confirm(standin, payment, world.DECLINED_CARD)
+    phone.get(path(payment))
+    again = begin(payment.link, "sports-weekend")
+    assert Payment.objects.get().status == "created"
+    confirm(standin, again, world.DECLINED_CARD)
+    assert "Your bank said no" in phone.get(path(payment)).content.decode()
+    assert LinkEvent.objects.filter(payment=payment, kind="failed").count() == 2
 
 
 def test_a_canceled_payment_says_so(phone: Client, payment: Payment) -> None:
