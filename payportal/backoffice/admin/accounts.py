@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from billing.models import BillingAccount
 from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin
@@ -14,7 +15,7 @@ class BillingAccountAdmin(ReadOnlyAdmin):
     list_select_related = ["customer", "legal_entity"]
     list_filter = [OperatorFilter]
     search_fields = ["number", "customer__reference"]
-    search_help_text = "Customer number"
+    search_help_text = _("Customer number")
     ordering = ["-pk"]
     fields = ["number", "local_name", "customer", "legal_entity", "created_at"]
     readonly_fields = ["local_name"]

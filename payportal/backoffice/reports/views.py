@@ -23,7 +23,9 @@ ROWS_ON_PAGE = 400
 class SpanForm(forms.Form):
     """Which operator, from which day to which."""
 
-    operator = forms.ModelChoiceField(Operator.objects.none(), to_field_name="code", empty_label=None)
+    operator = forms.ModelChoiceField(
+        Operator.objects.none(), label=_("Operator"), to_field_name="code", empty_label=None
+    )
     first = forms.DateField(label=_("From"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
     last = forms.DateField(label=_("To"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
 

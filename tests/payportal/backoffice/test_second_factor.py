@@ -258,3 +258,39 @@ def test_with_the_database_down_staff_are_told_so() -> None:
         connection.close()
     assert response.status_code == 503
     assert _is_in(client), "and the session is still there"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_account_page_opens_after_the_password_or_the_code_was_asked_again() -> None:
+    user = _with_factor()
+    RecoveryCodes.activate(user)
+    # An older factor: whoever sits down at an open screen is asked again before anything delicate.
+    Authenticator.objects.filter(user=user).update(created_at="2020-01-01T00:00:00Z")
+    client = Client()
+    _password(client)
+    _second(client, _code())
+    for name in ("mfa_deactivate_totp", "mfa_generate_recovery_codes", "mfa_view_recovery_codes"):
+        assert "reauthenticate" in client.get(reverse(name)).headers.get("Location", ""), name
+    assert client.get(reverse("mfa_reauthenticate")).status_code == 200
+    assert client.post(reverse("mfa_reauthenticate"), {"code": _code(+1)}).status_code == 302
+    for name in sorted(second_factor.ACCOUNT_PAGES - {"account_login", "mfa_authenticate", "mfa_activate_totp"}):
+        response = client.get(reverse(name))
+        assert response.status_code == 200, name
+        assert b"<form" in response.content or b"href" in response.content or name == "mfa_download_recovery_codes"
+    assert client.post(reverse("mfa_deactivate_totp")).status_code == 302
+    assert client.get("/admin/")["Location"] == "/accounts/2fa/totp/activate/"
+    assert client.post(reverse("account_logout")).status_code == 302
+    assert client.get("/admin/")["Location"].startswith("/admin/login/")
+
+
+def test_a_password_is_changed_with_the_old_one_only() -> None:
+    user = _with_factor()
+    client = Client()
+    _password(client)
+    _second(client, _code())
+    fresh = "another-made-up-one-5678"
+    data = {"oldpassword": "wrong", "password1": fresh, "password2": fresh}
+    client.post(reverse("account_change_password"), data)
+    assert not User.objects.get(pk=user.pk).check_password(fresh)
+    client.post(reverse("account_change_password"), {**data, "oldpassword": world.PASSWORD})
+    assert User.objects.get(pk=user.pk).check_password(fresh)
