@@ -27,6 +27,7 @@ def operator(code: str = "brisvik", *, currency: str = "NOK", **fields: object) 
         "languages": ["en", "nb"],
         "time_zone": "Europe/Oslo",
         "help_phone": "+441632960018",
+        "channel": "outbox",
         **fields,
     }
     return Operator.objects.create(code=code, **values)

@@ -61,7 +61,8 @@ class ActivationJob(models.Model):
         indexes = [
             models.Index(
                 fields=["run_after"], condition=Q(status__in=["queued", "running"]), name="activationjob_waiting"
-            )
+            ),
+            models.Index(fields=["done_at"], condition=Q(status="done"), name="activationjob_done"),
         ]
 
     def __str__(self) -> str:

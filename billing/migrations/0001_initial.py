@@ -188,7 +188,7 @@ class Migration(migrations.Migration):
                 ("help_phone", models.CharField(max_length=32)),
                 (
                     "channel",
-                    models.SlugField(default="outbox", help_text="The registry key of the channel messages go out on."),
+                    models.SlugField(default="email", help_text="The registry key of the channel messages go out on."),
                 ),
                 ("gateway", models.SlugField(default="stripe")),
                 ("gateway_account", models.SlugField(default="default")),

@@ -20,7 +20,7 @@ class Operator(models.Model):
     languages = models.JSONField(default=list, help_text="Codes, the first one is spoken when nothing else is known.")
     time_zone = models.CharField(max_length=64, default="UTC")
     help_phone = models.CharField(max_length=32)
-    channel = models.SlugField(default="outbox", help_text="The registry key of the channel messages go out on.")
+    channel = models.SlugField(default="email", help_text="The registry key of the channel messages go out on.")
     gateway = models.SlugField(default="stripe")
     gateway_account = models.SlugField(default="default")
     link_lifetime_minutes = models.PositiveIntegerField(default=120)

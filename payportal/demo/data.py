@@ -72,6 +72,7 @@ def _load_brisvik(now: datetime) -> None:
         languages=["nb", "en"],
         time_zone="Europe/Oslo",
         help_phone="+441632960018",
+        channel="outbox",
     )
     entity = LegalEntity.objects.create(
         operator=operator,
@@ -109,6 +110,7 @@ def _load_solmara(now: datetime) -> None:
         languages=["en", "ar"],
         time_zone="Europe/Paris",
         help_phone="+33199004217",
+        channel="outbox",
     )
     entity = LegalEntity.objects.create(
         operator=operator,

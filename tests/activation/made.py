@@ -103,6 +103,7 @@ def world() -> World:
         languages=["en", "nb"],
         time_zone="Europe/Oslo",
         help_phone="+44 1632 960000",
+        channel="outbox",
     )
     entity = LegalEntity.objects.create(operator=operator, name="Made AS", organization_number=f"made-{number}")
     customer = Customer.objects.create(operator=operator, reference="c-1", created_at=NOW)
