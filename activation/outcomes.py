@@ -1,6 +1,6 @@
 """What came of a call to the network, written in one transaction, and only by whoever still holds the claim."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -25,7 +25,6 @@ ATTEMPTS_LIMIT = 12
 LONGEST_PAUSE = timedelta(minutes=5)
 # From this try on (about a quarter of a minute) the customer is told that it takes longer.
 LATE_FROM = 5
-
 
 # Of what is claimed still under the number that the caller knows.
 _TAKE = """
@@ -52,9 +51,10 @@ def finish_all(jobs: Sequence[ActivationJob], at: datetime) -> int:
             _end(job, at)
         elif job.kind == Kind.RESTORE:
             on |= _restore(job)
+    link_ids = _links(ours)
     for job in ours:
         if job.pk in on:
-            _note(job, "switched_on", at)
+            _note(job, "switched_on", at, link_ids)
             _audit(job, "switch-on", at)
             events.publish(ServiceActivated(activation_id=on[job.pk], payment_id=job.payment_id, at=at))
     return len(ours)
@@ -81,7 +81,7 @@ def park(job: ActivationJob, error: str, now: datetime) -> bool:
     _audit(job, "park-job", now, reason=error)
     log.error("job_parked", job=job.pk, attempts=job.attempts, error=error[:200])
     if job.kind != Kind.END:
-        _note(job, "delayed", now)
+        _note(job, "delayed", now, _links([job]))
         events.publish(ServiceDelayed(job_id=job.pk, payment_id=job.payment_id, at=now))
     return True
 
@@ -92,7 +92,7 @@ def _requeue(job: ActivationJob, pause: timedelta, error: str, now: datetime) ->
     if not _held(job).update(status=Status.QUEUED, run_after=run_after, claimed_until=None, error=error[:200]):
         return
     if job.attempts == LATE_FROM and job.kind != Kind.END:
-        _note(job, "delayed", now)
+        _note(job, "delayed", now, _links([job]))
     waking.wake([job.pk], delay=pause)
 
 
@@ -167,10 +167,15 @@ def _end(job: ActivationJob, at: datetime) -> None:
         _audit(job, "switch-off", at)
 
 
-def _note(job: ActivationJob, kind: str, at: datetime) -> None:
+def _links(jobs: Iterable[ActivationJob]) -> dict[int | None, int]:
+    """The links on which these jobs were paid, by payment."""
+    paid_by = {job.payment_id for job in jobs if job.payment_id is not None}
+    return dict(Payment.objects.filter(pk__in=paid_by).values_list("pk", "link_id"))
+
+
+def _note(job: ActivationJob, kind: str, at: datetime, link_ids: Mapping[int | None, int]) -> None:
     if job.payment_id is not None:
-        link_id = Payment.objects.values_list("link_id", flat=True).get(pk=job.payment_id)
-        links.note(link_id, kind, at, job.payment_id)
+        links.note(link_ids[job.payment_id], kind, at, job.payment_id)
 
 
 def _audit(job: ActivationJob, verb: str, now: datetime, reason: str = "") -> None:
