@@ -30,7 +30,7 @@ def receive(*, gateway_code: str, account: str, body: bytes, headers: Mapping[st
 
     Raises InvalidSignature and ValueError (nothing is kept), KeyError for an account that isn't configured.
     """
-    notice = gateways.get(gateway_code, account).read_webhook(body, headers, now=now)
+    notice = gateways.get(gateway_code, account).read_webhook(body, headers)
     row = GatewayEvent(
         gateway=gateway_code,
         gateway_account=account,

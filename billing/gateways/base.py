@@ -19,11 +19,7 @@ class GatewayUnknown(Exception):
 
 
 class GatewayConflict(GatewayError):
-    """The object is in another state than the request presumes; ``current`` says in which."""
-
-    def __init__(self, message: str, current: "GatewayPayment | None" = None) -> None:
-        super().__init__(message)
-        self.current = current
+    """The object is in another state than the request presumes."""
 
 
 class InvalidSignature(Exception):
@@ -108,7 +104,7 @@ class Gateway(ABC):
         """The object that carries our reference, for a creating call whose answer never came."""
 
     @abstractmethod
-    def read_webhook(self, body: bytes, headers: Mapping[str, str], *, now: datetime) -> EventNotice:
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> EventNotice:
         """Verify the signature on the raw body and tell what it says. Raises InvalidSignature; ValueError if garbled.
 
         Must not believe anything but that something happened to ``object_reference``.

@@ -91,13 +91,16 @@ class StripeGateway(Gateway):
             },
             "limit": 100,
         }
-        page = _call(lambda: self._client.v1.payment_intents.list(params))
-        for intent in page.auto_paging_iter():
-            if _metadata(intent).get("payment") == payment_reference:
-                return self.retrieve(intent.id)
-        return None
 
-    def read_webhook(self, body: bytes, headers: Mapping[str, str], *, now: datetime) -> EventNotice:
+        def first() -> str | None:
+            # Each further page is a call of its own, and may fail like the first.
+            intents = self._client.v1.payment_intents.list(params).auto_paging_iter()
+            return next((each.id for each in intents if _metadata(each).get("payment") == payment_reference), None)
+
+        found = _call(first)
+        return self.retrieve(found) if found else None
+
+    def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> EventNotice:
         header = headers.get("Stripe-Signature", "")
         if not any(_is_signed(body, header, secret) for secret in self._account.webhook_secrets):
             raise InvalidSignature
@@ -112,7 +115,7 @@ class StripeGateway(Gateway):
                 object_reference=str((subject["id"] if is_intent else subject.get("payment_intent")) or "")[:80],
                 happened_at=datetime.fromtimestamp(int(event["created"]), UTC),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError) as error:
             raise ValueError("not an event of Stripe's") from error
 
 
@@ -126,6 +129,9 @@ def _asked(request: PaymentRequest) -> dict[str, Any]:
 
 
 def _is_signed(body: bytes, header: str, secret: str) -> bool:
+    # The SDK compares in constant time, which raises TypeError for letters that no signature has.
+    if not header.isascii():
+        return False
     try:
         stripe.WebhookSignature.verify_header(
             body.decode("utf-8"), header, secret, tolerance=SIGNATURE_TOLERANCE_SECONDS
@@ -145,12 +151,11 @@ def _call(function: Callable[[], T]) -> T:
         if error.code == "idempotency_key_in_use" or error.http_status == 409:
             raise GatewayUnknown("in flight") from None
         raise GatewayError(f"{error.code or error.http_status}") from None
-    except (stripe.AuthenticationError, stripe.PermissionError, stripe.IdempotencyError) as error:
-        if error.http_status == 409:
-            raise GatewayUnknown("in flight") from None
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
         raise GatewayError(type(error).__name__) from None
     except stripe.StripeError as error:
-        # Time-outs, broken bodies, 429 and 5xx: it may have happened.
+        # Time-outs, broken bodies, 429 and 5xx: it may have happened. So may what an idempotency key was first used
+        # for, when it is still in use, or refused because a new release of ours asks in other words.
         raise GatewayUnknown(type(error).__name__) from None
 
 
