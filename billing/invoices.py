@@ -99,17 +99,25 @@ def open_draft(invoice: Invoice, now: datetime) -> bool:
     Also from void: money may come for a draft that was given up (law 6). The legal entity's row is locked, so numbers
     have no gaps: it is the last lock taken before the money is booked.
     """
-    if invoice.status not in (Invoice.Status.DRAFT, Invoice.Status.VOID) or invoice.number:
+    if invoice.status not in Invoice.ALLOWED_FROM[Invoice.Status.OPEN] or invoice.number:
         return False
-    entity = LegalEntity.objects.select_for_update().get(pk=invoice.legal_entity_id)
-    invoice.number = f"{entity.invoice_prefix}{entity.next_invoice_number:06d}"
-    entity.next_invoice_number += 1
-    entity.save(update_fields=["next_invoice_number"])
+    entity = LegalEntity.objects.select_for_update(no_key=True).get(pk=invoice.legal_entity_id)
+    invoice.number = _next_number(entity)
     invoice.status = Invoice.Status.OPEN
     invoice.issued_on = invoice.due_on = local_date(entity.operator.time_zone, now)
     invoice.save(update_fields=["number", "status", "issued_on", "due_on"])
     _book_opened(invoice, now)
     return True
+
+
+def _next_number(entity: LegalEntity) -> str:
+    """The next number, past those that bills which were taken in have already; the entity's row is locked."""
+    while True:
+        number = f"{entity.invoice_prefix}{entity.next_invoice_number:06d}"
+        entity.next_invoice_number += 1
+        if not Invoice.objects.filter(legal_entity=entity, number=number).exists():
+            entity.save(update_fields=["next_invoice_number"])
+            return number
 
 
 def void_draft(invoice_id: int, now: datetime) -> bool:

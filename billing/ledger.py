@@ -6,7 +6,6 @@ What the entries look like:
 fact                    debit                                  credit
 ======================  =====================================  ===========================
 a bill is opened        receivable (customer, invoice)         revenue (legal entity)
-an open bill is voided  revenue (legal entity)                 receivable
 money came              gateway:<gateway>:<account>            receivable, the rest: credit
 ======================  =====================================  ===========================
 """

@@ -40,8 +40,9 @@ class Invoice(models.Model):
         VOID = "void"
         UNCOLLECTIBLE = "uncollectible"
 
+    # Target -> where it may come from. A draft that was given up is opened all the same when its money comes.
     ALLOWED_FROM = {
-        Status.OPEN: {Status.DRAFT},
+        Status.OPEN: {Status.DRAFT, Status.VOID},
         Status.PAID: {Status.OPEN, Status.UNCOLLECTIBLE},
         Status.VOID: {Status.DRAFT, Status.OPEN},
         Status.UNCOLLECTIBLE: {Status.OPEN},
