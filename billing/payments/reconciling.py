@@ -15,6 +15,8 @@ Status = Payment.Status
 ABANDONED_AFTER = timedelta(minutes=30)
 RECENT = timedelta(hours=1)
 RARELY = timedelta(minutes=10)
+# Shorter than the minute at which a page that was left open asks: it must not keep the bills from being let go.
+LEFT = timedelta(seconds=30)
 BATCH = 200
 
 
@@ -22,7 +24,8 @@ def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int
     """Ask the gateway about every open payment that is due to be asked about; how many were asked about.
 
     What was touched within the last hour is due each ``every``, the rest every ten minutes. What was created or
-    failed and untouched for 30 minutes is canceled at the gateway, and released on its answer (law 8).
+    failed and untouched for 30 minutes is canceled at the gateway, and released on its answer (law 8). Raises nothing
+    for a single payment.
     """
     asked = 0
     for payment in _due(now, every)[:BATCH]:
@@ -34,31 +37,34 @@ def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int
 
 def _due(now: datetime, every: timedelta) -> QuerySet[Payment]:
     recent = Q(touched_at__gt=now - RECENT)
+    left = Q(status__in=[Status.CREATED, Status.FAILED], touched_at__lte=now - ABANDONED_AFTER)
     return (
         Payment.objects.filter(status__in=Payment.OPEN)
         .filter(
             Q(checked_at__isnull=True, touched_at__lte=now - min(every, timedelta(seconds=2)))
             | recent & Q(checked_at__lte=now - every)
             | ~recent & Q(checked_at__lte=now - RARELY)
+            | left & Q(checked_at__lte=now - LEFT)
         )
         .order_by("touched_at")
     )
 
 
 def _claim(payment: Payment, now: datetime) -> bool:
-    """Two sweeps at once ask once."""
-    seen = Payment.objects.filter(pk=payment.pk, checked_at=payment.checked_at)
-    if payment.checked_at is None:
-        seen = Payment.objects.filter(pk=payment.pk, checked_at__isnull=True)
+    """Two sweeps at once ask once; and who tapped again since the row was read isn't canceled."""
+    seen = Payment.objects.filter(pk=payment.pk, checked_at=payment.checked_at, touched_at=payment.touched_at)
     return bool(seen.update(checked_at=now))
 
 
 def _look_after(payment: Payment, now: datetime) -> None:
     is_left = payment.status in (Status.CREATED, Status.FAILED) and payment.touched_at <= now - ABANDONED_AFTER
-    if not is_left:
-        refresh(payment.pk, now)
-        return
     try:
-        cancel(payment.pk, now)
+        if is_left:
+            cancel(payment.pk, now)
+        else:
+            refresh(payment.pk, now)
     except (GatewayUnknown, GatewayError) as error:
         log.warning("payment_not_canceled", payment=payment.reference, error=type(error).__name__)
+    except Exception:
+        # One that can't be asked about (its account has no keys any more, say) must not stop those after it.
+        log.exception("payment_not_looked_after", payment=payment.reference)
