@@ -22,9 +22,10 @@ class Payment(models.Model):
         CANCELED = "canceled"
 
     # Target -> where it may come from. FAILED is not final: the customer may try the same PaymentIntent again with
-    # another card. Money that came is booked from every state, even CANCELED.
+    # another card. Nor is PROCESSING: an answer that the next attempt overtook may have said so. Money that came is
+    # booked from every state, even CANCELED.
     ALLOWED_FROM = {
-        Status.CREATED: {Status.FAILED},
+        Status.CREATED: {Status.PROCESSING, Status.FAILED},
         Status.PROCESSING: {Status.CREATED, Status.FAILED},
         Status.SUCCEEDED: {Status.CREATED, Status.PROCESSING, Status.FAILED, Status.CANCELED},
         Status.FAILED: {Status.CREATED, Status.PROCESSING},

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import transaction
 
 from billing import audit, gateways, links
 from billing.gateways.base import Gateway, GatewayConflict, GatewayError, GatewayPayment, GatewayUnknown, PaymentRequest
 from billing.lib.transactions import whole
 from billing.models import Payment
 from billing.payments.releasing import release_all, release_leftovers
-from billing.payments.settling import settle
-from billing.payments.starting import PaymentInProgress, lock_link
+from billing.payments.settling import move, settle
+from billing.payments.starting import PaymentInProgress, lock_link, lock_payment
 
 log = structlog.get_logger(__name__)
 Status = Payment.Status
@@ -66,9 +67,13 @@ def open_at_gateway(payment_id: int, now: datetime) -> Opened:
 
 
 def refresh(payment_id: int, now: datetime) -> Payment:
-    """Ask the gateway how it stands and settle what it says; no answer changes nothing."""
+    """Ask the gateway how it stands and settle what it says; no answer changes nothing.
+
+    What the gateway was never asked for it can't know, and nobody has a secret by which that could be paid.
+    """
     payment = _load(payment_id)
-    if payment.status not in Payment.OPEN:
+    is_asked_for = payment.gateway_reference or payment.requested_at
+    if payment.status not in Payment.OPEN or not is_asked_for:
         return payment
     try:
         settle(payment.pk, _object_of(payment, gateways.of(payment), now), now)
@@ -88,8 +93,11 @@ def cancel(payment_id: int, now: datetime) -> bool:
     if payment.status == Status.SUCCEEDED:
         return False
     gateway = gateways.of(payment)
-    if payment.gateway_reference is None and not _was_made(payment, gateway, now):
-        return _forget(payment.pk, payment.requested_at, now)
+    try:
+        if payment.gateway_reference is None and not _was_made(payment, gateway, now):
+            return _forget(payment.pk, payment.requested_at, now)
+    except PaymentGone as gone:
+        return gone.payment.status == Status.CANCELED
     payment = _load(payment_id)
     if payment.gateway_reference is None:
         raise GatewayUnknown("the gateway's object is not known yet")
@@ -99,9 +107,12 @@ def cancel(payment_id: int, now: datetime) -> bool:
 
 def take_over(payment_id: int, *, actor: str, now: datetime) -> bool:
     """Let another payer have the bills: only once the gateway has confirmed the cancel of the first payment."""
-    canceled = cancel(payment_id, now)
-    if canceled:
-        payment = _load(payment_id)
+    payment = _load(payment_id)
+    if payment.status == Status.CANCELED:
+        return True
+    if not cancel(payment_id, now):
+        return False
+    with transaction.atomic():
         links.note(payment.link, "taken_over", now, payment)
         audit.record(
             actor=actor,
@@ -110,7 +121,7 @@ def take_over(payment_id: int, *, actor: str, now: datetime) -> bool:
             now=now,
             operator=payment.operator,
         )
-    return canceled
+    return True
 
 
 def _load(payment_id: int) -> Payment:
@@ -149,18 +160,19 @@ def _make(
     """Make the object, or make the same call again under the same key.
 
     Stripe keeps a 500 under a key like any answer, so a repeat that fails is followed by a look at its list. When
-    nothing is there long after the call, the next one has a new key. Should both objects come to be, one of them can't
-    be paid: its client secret was given to nobody.
+    nothing is there long after the call, or because it was refused, the next one has a new key and asks for what is
+    ticked then. Should both objects come to be, one of them can't be paid: its client secret was given to nobody.
     """
-    key = f"create-{payment.reference}-{requested_at:%Y%m%d%H%M%S}"
+    key = f"create-{payment.reference}-{request.version}-{requested_at:%Y%m%d%H%M%S%f}"
     try:
         return gateway.create(request, idempotency_key=key)
-    except GatewayUnknown:
-        if now - requested_at < LOOK_AFTER:
+    except (GatewayUnknown, GatewayError) as error:
+        is_refused = isinstance(error, GatewayError)
+        if not is_refused and now - requested_at < LOOK_AFTER:
             raise
         found = _find(payment, gateway)
         if found is None:
-            if now - requested_at > ASK_ANEW_AFTER:
+            if is_refused or now - requested_at > ASK_ANEW_AFTER:
                 Payment.objects.filter(pk=payment.pk, requested_at=requested_at).update(
                     gateway_request={}, requested_at=None
                 )
@@ -175,7 +187,7 @@ def _find(payment: Payment, gateway: Gateway) -> GatewayPayment | None:
 @whole
 def _freeze_request(payment_id: int, now: datetime) -> tuple[PaymentRequest, datetime]:
     """Write down the creating call's exact parameters, the first time; repeats must not differ from it."""
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("operator", "link").get(pk=payment_id)
+    payment = lock_payment(payment_id)
     if payment.status not in Payment.OPEN:
         raise PaymentGone(payment)
     if payment.requested_at is None:
@@ -195,7 +207,7 @@ def _confirm_version(payment_id: int, truth: GatewayPayment, now: datetime) -> b
     """Whether the gateway's object asks for what we ask for now; then what only older versions held is let go."""
     payment = Payment.objects.select_related("operator", "link").get(pk=payment_id)
     lock_link(payment.link)
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("operator", "link").get(pk=payment_id)
+    payment = lock_payment(payment_id)
     if payment.status not in (Status.CREATED, Status.FAILED):
         raise PaymentInProgress(payment) if payment.status == Status.PROCESSING else PaymentGone(payment)
     asked = (str(payment.version), payment.amount, payment.currency)
@@ -229,16 +241,13 @@ def _forget(payment_id: int, requested_at: datetime | None, now: datetime) -> bo
     """
     payment = Payment.objects.select_related("link").get(pk=payment_id)
     lock_link(payment.link)
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("operator", "link").get(pk=payment_id)
+    payment = lock_payment(payment_id)
     if (
         payment.status not in (Status.CREATED, Status.FAILED)
         or payment.gateway_reference
         or payment.requested_at != requested_at
     ):
         return payment.status == Status.CANCELED
-    payment.status = Status.CANCELED
-    payment.canceled_at = payment.touched_at = now
-    payment.save(update_fields=["status", "canceled_at", "touched_at"])
-    links.note(payment.link, "canceled", now, payment)
+    move(payment, Status.CANCELED, now, canceled_at=now)
     release_all(payment, now)
     return True

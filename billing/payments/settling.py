@@ -10,7 +10,7 @@ from billing.gateways.base import GatewayPayment
 from billing.lib.transactions import whole
 from billing.models import Invoice, Payment, PaymentAllocation, PaymentItem
 from billing.payments.releasing import flag, items, release_all
-from billing.payments.starting import lock_invoices, lock_link
+from billing.payments.starting import lock_invoices, lock_link, lock_payment
 
 log = structlog.get_logger(__name__)
 Status = Payment.Status
@@ -40,9 +40,10 @@ def settle(payment_id: int, truth: GatewayPayment, now: datetime) -> bool:
     lock_invoices(
         PaymentItem.objects.filter(payment=payment).order_by().values_list("invoice_id", flat=True).distinct()
     )
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("operator", "link").get(pk=payment_id)
-    is_ours = truth.metadata.get("payment") == payment.reference
-    if payment.gateway_reference not in (None, truth.reference) or not is_ours:
+    payment = lock_payment(payment_id)
+    # An object that we know is ours, whatever somebody edited at the gateway; one that we don't must name us.
+    is_named = truth.metadata.get("payment") == payment.reference
+    if not (payment.gateway_reference == truth.reference if payment.gateway_reference else is_named):
         log.error("another_gateway_object", payment=payment.reference)
         return False
     learned = _learn_reference(payment, truth)
@@ -52,12 +53,12 @@ def settle(payment_id: int, truth: GatewayPayment, now: datetime) -> bool:
     if target == Status.SUCCEEDED:
         _book(payment, truth, now)
     elif target == Status.CANCELED:
-        _move(payment, target, now, canceled_at=now)
+        move(payment, target, now, canceled_at=now)
         release_all(payment, now)
     elif target == Status.FAILED:
-        _move(payment, target, now, failure_code=truth.failure_code[:64], **_method(truth))
+        move(payment, target, now, failure_code=truth.failure_code[:64], **_method(truth))
     else:
-        _move(payment, target, now, failure_code="", **_method(truth))
+        move(payment, target, now, failure_code="", **_method(truth))
     return True
 
 
@@ -69,7 +70,7 @@ def _learn_reference(payment: Payment, truth: GatewayPayment) -> bool:
     return True
 
 
-def _move(payment: Payment, target: Payment.Status, now: datetime, **fields: object) -> None:
+def move(payment: Payment, target: Payment.Status, now: datetime, **fields: object) -> None:
     """The one place where a payment's status changes; the row is locked and the move allowed."""
     payment.status = target
     payment.touched_at = now
@@ -101,7 +102,7 @@ def _book(payment: Payment, truth: GatewayPayment, now: datetime) -> None:
             now=now,
             payment=payment,
         )
-    _move(
+    move(
         payment,
         Status.SUCCEEDED,
         now,
@@ -139,7 +140,7 @@ def _allocate(payment: Payment, asked: list[PaymentItem], truth: GatewayPayment,
     drafts = [item for item in asked if not item.invoice.number]
     for item in [item for item in asked if item.invoice.number]:
         invoice = item.invoice
-        if invoice.status in (Invoice.Status.OPEN, Invoice.Status.UNCOLLECTIBLE):
+        if invoice.status in Invoice.ALLOWED_FROM[Invoice.Status.PAID]:
             _pay(invoice, min(item.amount, invoice.amount_due, done.left), now, done)
     # In the order of the legal entities whose rows are locked for their numbers.
     for item in sorted(drafts, key=lambda item: (item.invoice.legal_entity_id, item.invoice_id)):

@@ -66,7 +66,7 @@ def start(*, link: PaymentLink, invoices: Sequence[Invoice], amount_shown: int, 
         raise NothingDue if not due else AmountChanged
     if sum(due.values()) != amount_shown:
         raise AmountChanged
-    payment = Payment.objects.select_for_update().filter(link=link, status__in=Payment.OPEN).first()
+    payment = Payment.objects.select_for_update(no_key=True).filter(link=link, status__in=Payment.OPEN).first()
     if payment and payment.status == Status.PROCESSING:
         raise PaymentInProgress(payment)
     payment = _ask_again(payment, due, now) if payment else _ask_first(link, due, now)
@@ -76,13 +76,24 @@ def start(*, link: PaymentLink, invoices: Sequence[Invoice], amount_shown: int, 
 
 
 def lock_link(link: PaymentLink) -> None:
-    """Make taps on one link come one after the other. First of all locks: link, invoices by key, payment."""
-    PaymentLink.objects.select_for_update(of=("self",)).get(pk=link.pk)
+    """Make taps on one link come one after the other. First of all locks: link, invoices by key, payment.
+
+    All of them without the key: others may go on writing rows that point to what is locked (timeline, jobs, messages),
+    and can't wait for the money while the money waits for them.
+    """
+    PaymentLink.objects.select_for_update(of=("self",), no_key=True).get(pk=link.pk)
 
 
 def lock_invoices(keys: Iterable[int]) -> list[Invoice]:
     """Lock invoices in primary-key order: two payments can't wait for each other."""
-    return list(Invoice.objects.select_for_update(of=("self",)).filter(pk__in=list(keys)).order_by("pk"))
+    locked = Invoice.objects.select_for_update(of=("self",), no_key=True)
+    return list(locked.filter(pk__in=list(keys)).order_by("pk"))
+
+
+def lock_payment(payment_id: int) -> Payment:
+    """The payment as it is now, the last of the three locks."""
+    locked = Payment.objects.select_for_update(of=("self",), no_key=True)
+    return locked.select_related("operator", "link").get(pk=payment_id)
 
 
 def _is_payable(invoice: Invoice) -> bool:
