@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import F, OuterRef, Q
-from django.db.models.functions import JSONObject
+from django.db.models import JSONField, Q
+from django.db.models.expressions import RawSQL
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -88,12 +87,14 @@ class LinkPayments:
     elsewhere: Payment | None = None
 
 
-# The services that are suspended: names and kind of device.
-_PAUSED = (
-    Activation.objects.filter(status=Activation.Status.SUSPENDED)
-    .order_by("pk")
-    .annotate(pause=JSONObject(names=F("names"), kind=F("device__kind")))
-)
+# What is suspended on a bill's account, in the bills' own query. By hand: building this with the ORM takes longer than
+# all the rest of that query, for every page anew.
+_PAUSED_SQL = f"""(
+    SELECT jsonb_agg(jsonb_build_object('names', service.names, 'kind', device.kind) ORDER BY service.id)
+    FROM {Activation._meta.db_table} service
+    LEFT JOIN {Device._meta.db_table} device ON device.id = service.device_id
+    WHERE service.account_id = {Invoice._meta.db_table}.account_id AND service.status = 'suspended'
+)"""  # noqa: S608 (names of our own tables)
 
 
 def payments_of(link: PaymentLink) -> LinkPayments:
@@ -132,7 +133,7 @@ def build(
     *, link: PaymentLink, found: LinkPayments, language: str, now: datetime, ticks: Ticks | None = None
 ) -> CheckoutPage:
     """The page's content in two queries, three where nothing is owed; without ``ticks`` all bills are ticked."""
-    paused = ArraySubquery(_PAUSED.filter(account=OuterRef("account_id")).values("pause"))
+    paused = RawSQL(_PAUSED_SQL, [], output_field=JSONField())  # noqa: S611 (no value of anybody's is in it)
     bills = list(owed(link).annotate(paused=paused))
     packages = checkout.offers(link)
     today = invoices.local_date(link.operator.time_zone, now)
@@ -189,11 +190,12 @@ def _package_row(package: Package, language: str, is_ticked: bool) -> PackageRow
 def _suspended(link: PaymentLink, bills: Sequence[Invoice], language: str) -> list[tuple[str, bool]]:
     """What is paused, by name, and whether it is the television; only who owes nothing costs a query for it."""
     if bills:
-        found = {bill.account_id: getattr(bill, "paused", []) for bill in bills}
-        rows = [row for of_account in found.values() for row in of_account]
+        of_accounts = {bill.account_id: getattr(bill, "paused", None) or [] for bill in bills}
+        rows = [(row["names"], row["kind"]) for of_account in of_accounts.values() for row in of_account]
     else:
-        rows = list(_PAUSED.filter(customer_id=link.customer_id).values_list("pause", flat=True))
-    return [(in_language(row["names"], language), row["kind"] == Device.Kind.TV) for row in rows]
+        paused = Activation.objects.filter(customer_id=link.customer_id, status=Activation.Status.SUSPENDED)
+        rows = list(paused.order_by("pk").values_list("names", "device__kind"))
+    return [(in_language(names, language), kind == Device.Kind.TV) for names, kind in rows]
 
 
 @dataclass(frozen=True, slots=True)
