@@ -46,6 +46,9 @@ def _stripe_faults(settings: Mapping[str, Any]) -> Iterator[str]:
     for code, account in settings["STRIPE_ACCOUNTS"].items():
         if not account.webhook_secrets:
             yield f"the Stripe account {code} has no webhook secret"
+        # Swapped, the secret one would stand in every page.
+        if not account.publishable_key.startswith("pk_") or not account.secret_key.startswith(("sk_", "rk_")):
+            yield f"the Stripe account {code} has a publishable or a secret key that is none"
         modes = {key.split("_")[1] for key in (account.secret_key, account.publishable_key) if key.count("_") >= 2}
         if len(modes) != 1:
             yield f"the Stripe account {code} mixes keys of test and live mode, or has none"

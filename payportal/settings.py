@@ -20,7 +20,7 @@ DEBUG = False
 
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
-# Numbered and only ever added to: receipts are for good (see payportal.pages.receipt).
+# Numbered and only ever added to: receipts are for good (see billing.receipts).
 RECEIPT_KEYS = environment.numbered_keys(env.str("RECEIPT_KEYS"))
 
 # Which hosts there are is a matter of operators; payportal.pages.operators refuses the others first of all.

@@ -39,6 +39,11 @@ def test_a_complete_production_starts() -> None:
         ({"SECRET_KEY": None}, "SECRET_KEY"),
         ({"RECEIPT_KEYS": "1:zz"}, "RECEIPT_KEYS must read"),
         ({"RECEIPT_KEYS": ""}, "RECEIPT_KEYS is empty"),
+        ({"RECEIPT_KEYS": f"1:{'5a' * 32},1:{'5b' * 32}"}, "RECEIPT_KEYS has two keys of number 1"),
+        (
+            {"STRIPE_PUBLISHABLE_KEY": "sk_live_" + "x" * 24, "STRIPE_SECRET_KEY": "pk_live_" + "x" * 24},
+            "a publishable or a secret key that is none",
+        ),
         ({"DATABASE_URL": "sqlite:///db.sqlite3"}, "DATABASE_URL must be a postgres:// address"),
         ({"PAYPORTAL_MODE": "staging"}, "staging"),
     ],
