@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import structlog
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from billing.gateways.base import GatewayError, GatewayUnknown
 from billing.models import Payment
@@ -46,7 +46,8 @@ def _due(now: datetime, every: timedelta) -> QuerySet[Payment]:
             | ~recent & Q(checked_at__lte=now - RARELY)
             | left & Q(checked_at__lte=now - LEFT)
         )
-        .order_by("touched_at")
+        # Who was not asked about for longest: when there are more than can be asked in time, none waits for ever.
+        .order_by(F("checked_at").asc(nulls_first=True), "touched_at")
     )
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from billing import gateways, invoices, ledger, links, payments
 from billing.gateways.base import GatewayError, GatewayPayment, GatewayUnknown, PaymentRequest
 from billing.models import AuditEntry, Invoice, InvoiceReservation, Payment, PaymentLink
+from billing.payments import reconciling
 from payportal.demo.stripe_standin import StandIn
 from tests import world
 from tests.threads import at_once, errors
@@ -145,6 +146,19 @@ def test_a_payment_nobody_can_ask_about_does_not_stop_the_sweep(standin: StandIn
     """CASES fault 16: it is the oldest, so it comes first each time."""
     poison = payments.open_at_gateway(tap(link, world.bill(account)).pk, NOW).payment
     Payment.objects.filter(pk=poison.pk).update(gateway_account="closed", touched_at=NOW - timedelta(minutes=1))
+    opened = payments.open_at_gateway(tap(world.link(account.customer), world.bill(account)).pk, NOW)
+    world.confirm(standin, opened.client_secret)
+    payments.reconcile(NOW + timedelta(seconds=20))
+    assert Payment.objects.get(pk=opened.payment.pk).status == "succeeded"
+
+
+def test_the_sweep_asks_first_about_what_it_never_asked_about(
+    standin: StandIn, account, link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With more open payments than can be asked about in time, who has just paid must not wait behind all others."""
+    monkeypatch.setattr(reconciling, "BATCH", 1)
+    older = payments.open_at_gateway(tap(link, world.bill(account)).pk, NOW).payment
+    Payment.objects.filter(pk=older.pk).update(touched_at=NOW - timedelta(minutes=1), checked_at=NOW)
     opened = payments.open_at_gateway(tap(world.link(account.customer), world.bill(account)).pk, NOW)
     world.confirm(standin, opened.client_secret)
     payments.reconcile(NOW + timedelta(seconds=20))
