@@ -7,7 +7,7 @@ that finding one costs a request no query. While the database is down the operat
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
@@ -19,6 +19,7 @@ from django.http.request import split_domain_port
 from billing.models import Operator
 from payportal.pages import outage
 
+RETRY_SECONDS = 5
 # What answers for every host: load balancers ask for health by address.
 ANY_HOST = ("/healthz", settings.STATIC_URL)
 
@@ -66,6 +67,8 @@ def _known() -> _Snapshot:
     except (OperationalError, InterfaceError):
         if current is None:
             raise
+        # Nobody waits for the database again before it has had a moment.
+        _snapshot = replace(current, read_at=time.monotonic() - settings.OPERATOR_CACHE_SECONDS + RETRY_SECONDS)
         return current
     finally:
         _reading.release()

@@ -48,11 +48,14 @@
     if (found) byId(place).append(found.content.cloneNode(true));
   }
 
+  /** The link has ended, or this page is too old to post: loaded anew, it says which. @param {number} status */
+  const isOver = (status) => status === 403 || status === 404;
+
   /** Asks our server; throws when no usable answer came. @param {string} path @param {FormData} [body] */
   async function ask(path, body) {
     const headers = { Accept: "application/json" };
     const answer = await fetch(base + path, { method: body ? "POST" : "GET", body, cache: "no-store", headers });
-    return answer.json();
+    return isOver(answer.status) ? { go: base } : answer.json();
   }
 
   /** Asks how things stand and goes where that says; several askings at once: only the last one counts. */
@@ -215,7 +218,10 @@
     refresh();
   });
   for (const name of ["htmx:sendError", "htmx:responseError"]) {
-    form.addEventListener(name, () => tell(navigator.onLine ? "silence" : "offline"));
+    form.addEventListener(name, (event) => {
+      if (isOver(/** @type {CustomEvent<{xhr: XMLHttpRequest}>} */ (event).detail.xhr.status)) location.replace(base);
+      else tell(navigator.onLine ? "silence" : "offline");
+    });
   }
   ways.addEventListener("toggle", () => {
     fill();

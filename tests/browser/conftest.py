@@ -26,6 +26,7 @@ SIZE = {"width": 390, "height": 844}
 EXPECTED = (
     "status of 402",
     "status of 404",
+    "Response Status Error Code 404",
     "status of 503",
     "status of 409",
     "ERR_INTERNET_DISCONNECTED",

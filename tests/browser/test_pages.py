@@ -108,6 +108,23 @@ def test_an_expired_link_tells_nothing(shop: Shop, demo_world: None) -> None:
     assert "1,047" not in page.content()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["tick", "tap"])
+def test_a_link_that_ends_under_ones_thumb_says_so(shop: Shop, link: PaymentLink, what: str) -> None:
+    from django.utils import timezone
+
+    from billing import links
+
+    page = shop.open(link)
+    page.wait_for_selector(READY)
+    links.revoke(link, actor="staff:1", now=timezone.now())
+    if what == "tick":
+        page.locator(".tick").first.click()
+    else:
+        tap(page)
+    expect(page.locator("h1")).to_have_text("This link no longer works")
+
+
 def test_in_arabic_from_right_to_left(shop: Shop, demo_world: None) -> None:
     from billing import links
     from payportal.demo import data
