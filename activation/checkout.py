@@ -9,13 +9,10 @@ from datetime import datetime
 
 from activation import ordering
 from activation.models import Order, Package
+from activation.ordering import NotOnOffer
 from billing import payments
 from billing.lib.transactions import whole
 from billing.models import BillingAccount, Invoice, Payment, PaymentItem, PaymentLink
-
-
-class NotOnOffer(Exception):
-    """A bill or package that this link does not show."""
 
 
 @dataclass(frozen=True, slots=True)

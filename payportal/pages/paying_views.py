@@ -79,7 +79,7 @@ def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> Json
         )
         payment.operator = request.operator
         opened = payments.open_at_gateway(payment.pk, timezone.now())
-    except (payments.AmountChanged, payments.NothingDue, checkout.NotOnOffer, NotOnOffer):
+    except (payments.AmountChanged, payments.NothingDue, NotOnOffer):
         return _json({"go": f"{base}?changed=1"}, status=409)
     except (payments.PaymentInProgress, payments.PaymentGone) as stopped:
         stopped.payment.operator = request.operator
