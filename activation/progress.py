@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
-
 from activation.models import ActivationJob, OrderItem
 from activation.outcomes import LATE_FROM
 from billing.models import Payment
@@ -60,9 +58,9 @@ def of_payment(payment: Payment) -> Progress:
 
 
 def _items(payment: Payment) -> list[OrderItem]:
-    """What the payment asks for in its newest version."""
-    asked = Q(order__invoice__payment_items__payment=payment, order__invoice__payment_items__version=payment.version)
-    return list(OrderItem.objects.filter(asked).select_related("package", "device").order_by("package__position", "pk"))
+    """What the payment's money went to: with several sums asked for, not always what was ticked last."""
+    paid = OrderItem.objects.filter(order__invoice__allocations__payment=payment)
+    return list(paid.select_related("package", "device").order_by("package__position", "pk"))
 
 
 def _bought(item: OrderItem, job: ActivationJob | None) -> Thing:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activation import fulfilment, jobs, suspension
+from activation import checkout, fulfilment, jobs, progress, suspension
 from activation.events import ServiceActivated
 from activation.models import Activation, ActivationJob, Order
 from activation.provisioners.simulator import Simulator
@@ -35,6 +35,20 @@ def test_begun_twice_is_begun_once(rows: World) -> None:
     assert not fulfilment.begin(made.order_of(payment), payment_id=payment.pk, now=NOW + timedelta(minutes=1))
     events.subscribe(InvoicePaid, lambda event: None)
     assert made.state(payment) == before
+
+
+def test_what_an_older_sum_paid_for_shows_nothing_that_was_ticked_since(rows: World) -> None:
+    """A phone that still held the sum without the package paid: nothing is on its way, and the page may end."""
+    bill, link = rows.bill(), rows.link()
+    asked = {"link": link, "bill_ids": [bill.pk], "now": NOW}
+    payment = checkout.start(**asked, package_ids=[], amount_shown=bill.amount)
+    came = made.came(payment)
+    checkout.start(**asked, package_ids=[rows.films.pk], amount_shown=bill.amount + rows.films.amount)
+    assert payments.settle(payment.pk, came, NOW)
+    payment.refresh_from_db()
+    assert (payment.status, payment.version, payment.needs_person) == ("succeeded", 2, "")
+    assert progress.of_payment(payment).things == ()
+    assert Order.objects.get().status == Order.Status.CANCELLED
 
 
 def test_a_finished_order_is_not_begun_again(world: World) -> None:
