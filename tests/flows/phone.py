@@ -67,8 +67,10 @@ class Phone:
         return self.session.get(self.base + path, timeout=10)
 
     def state(self) -> dict[str, object]:
-        """What the script asks before paying is possible."""
-        said: dict[str, object] = self.get(f"/p/{self.link.selector}/state").json()
+        """What the script asks before paying is possible, saying what its page shows."""
+        shown = {name: re.search(rf'data-{name}="(\d+)"', self.page) for name in ("version", "paid")}
+        asked = f"?v={shown['version'][1]}&paid={shown['paid'][1]}" if all(shown.values()) else ""  # type: ignore[index]
+        said: dict[str, object] = self.get(f"/p/{self.link.selector}/state{asked}").json()
         return said
 
     def post(self, what: str, **fields: object) -> requests.Response:
