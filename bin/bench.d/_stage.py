@@ -31,7 +31,11 @@ class Stage:
 
 @contextmanager
 def set_up(*, with_stripe: bool) -> Iterator[Stage]:
-    """Services of our own (or those that DATABASE_URL and REDIS_URL name), Django, tables; no process of ours yet."""
+    """Services of our own, Django, tables; no web process yet.
+
+    What DATABASE_URL and REDIS_URL name is left alone: the benchmarks delete what they find.
+    """
+    from payportal.demo import embedded
     from tests import environment
 
     with ExitStack() as stack:
@@ -42,12 +46,9 @@ def set_up(*, with_stripe: bool) -> Iterator[Stage]:
         os.environ["DJANGO_SETTINGS_MODULE"] = "payportal.settings"
         if with_stripe:
             os.environ["STRIPE_API_BASE"] = f"http://127.0.0.1:{stage.stripe_port}"
-        if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
-            from payportal.demo import embedded
-
-            services = stack.enter_context(embedded.running())
-            os.environ["DATABASE_URL"] = services.postgres.url()
-            os.environ["REDIS_URL"] = services.valkey.url()
+        services = stack.enter_context(embedded.running())
+        os.environ["DATABASE_URL"] = services.postgres.url()
+        os.environ["REDIS_URL"] = services.valkey.url()
         import django
 
         django.setup()

@@ -38,7 +38,7 @@ SETTLERS = {"plain": "plain loop: claim, ask, book", "ours": "payportal: gateway
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bin/bench settle")
     parser.add_argument("--webhooks", type=int, default=1000, help="in each round")
-    parser.add_argument("--payments", type=int, default=200, help="in each round")
+    parser.add_argument("--payments", type=int, default=50, help="in each round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--worker", choices=SETTLERS, help=argparse.SUPPRESS)
