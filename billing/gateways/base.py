@@ -70,8 +70,6 @@ class EventNotice:
 class Gateway(ABC):
     """One account at one gateway."""
 
-    code: str
-
     @abstractmethod
     def __init__(self, account: str) -> None:
         """Raises KeyError for an account that isn't configured."""

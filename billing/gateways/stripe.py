@@ -42,8 +42,6 @@ SIGNATURE_TOLERANCE_SECONDS = 300
 class StripeGateway(Gateway):
     """One Stripe account."""
 
-    code = "stripe"
-
     def __init__(self, account: str) -> None:
         self._account = settings.STRIPE_ACCOUNTS[account]
         self._client = stripe.StripeClient(

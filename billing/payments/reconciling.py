@@ -1,5 +1,6 @@
 """The sweep over payments: what a webhook or a browser failed to bring is fetched, what was left is canceled."""
 
+import time
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,6 +19,8 @@ RARELY = timedelta(minutes=10)
 # Shorter than the minute at which a page that was left open asks: it must not keep the bills from being let go.
 LEFT = timedelta(seconds=30)
 BATCH = 200
+# With a gateway that keeps everybody waiting, a sweep ends before its worker's time is up; the next one goes on.
+SECONDS = 30.0
 
 
 def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int:
@@ -28,7 +31,10 @@ def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int
     for a single payment.
     """
     asked = 0
+    begun = time.monotonic()
     for payment in _due(now, every)[:BATCH]:
+        if time.monotonic() - begun > SECONDS:
+            break
         if _claim(payment, now):
             asked += 1
             _look_after(payment, now)

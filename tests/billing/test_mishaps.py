@@ -165,6 +165,20 @@ def test_the_sweep_asks_first_about_what_it_never_asked_about(
     assert Payment.objects.get(pk=opened.payment.pk).status == "succeeded"
 
 
+def test_a_sweep_that_is_kept_waiting_ends_and_the_next_goes_on(
+    standin: StandIn, account, link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a gateway that is away would have every worker, and killed when its time is up."""
+    monkeypatch.setattr(reconciling, "SECONDS", 0.5)
+    for each in (link, world.link(account.customer)):
+        opened = payments.open_at_gateway(tap(each, world.bill(account)).pk, NOW)
+    world.confirm(standin, opened.client_secret)
+    standin.switches.add_fault("late", method="GET", seconds=1)
+    assert payments.reconcile(NOW + timedelta(seconds=20)) == 1
+    assert payments.reconcile(NOW + timedelta(seconds=21)) == 1
+    assert Payment.objects.get(pk=opened.payment.pk).status == "succeeded"
+
+
 def test_a_page_left_open_does_not_hold_the_bills(standin: StandIn, account, link) -> None:
     """It asks every minute, and so the payment never looked due to the sweep."""
     payment = payments.open_at_gateway(tap(link, world.bill(account)).pk, NOW).payment
