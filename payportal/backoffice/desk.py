@@ -121,5 +121,7 @@ def jobs_within_reach(user: Any) -> QuerySet[ActivationJob]:
 
 def retry(chosen: QuerySet[ActivationJob], *, actor: str, now: datetime) -> int:
     """Have parked jobs tried again and return how many were; the others of the choice stay as they are."""
-    parked = chosen.filter(status=ActivationJob.Status.PARKED).select_related("order_item")
+    parked = chosen.filter(status=ActivationJob.Status.PARKED).select_related(
+        "order_item__order__customer__operator", "activation__customer__operator"
+    )
     return sum(jobs.retry(job, actor=actor, now=now) for job in parked)

@@ -22,9 +22,8 @@ from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
 
-from payportal.pages import outage
+from payportal.pages import errors, outage
 
-STAFF_PATHS = ("/admin/", "/accounts/")
 SESSION_KEY = "second_factor"
 LAST_COUNTER = "last_counter"
 ENROLMENT = "mfa_activate_totp"
@@ -60,7 +59,7 @@ class SecondFactorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith(STAFF_PATHS):
+        if not request.path_info.startswith(errors.STAFF_PATHS):
             return self.get_response(request)
         operator = getattr(request, "operator", None)
         with timezone.override(operator.time_zone if operator else "UTC"):
@@ -75,7 +74,7 @@ class SecondFactorMiddleware:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Say in staff's own words that a page is not for them."""
-        if isinstance(exception, PermissionDenied) and request.path_info.startswith(STAFF_PATHS):
+        if isinstance(exception, PermissionDenied) and request.path_info.startswith(errors.STAFF_PATHS):
             return render(request, "backoffice/refused.html", status=403)
         return None
 

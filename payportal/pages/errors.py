@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy
 from payportal.pages import shell
 from payportal.pages.requests import operator_of
 
+# What staff see; they have no link to tap.
+STAFF_PATHS = ("/admin/", "/accounts/")
 OUTAGE_TITLE = gettext_lazy("We’ll be right back")
 OUTAGE_TEXT = gettext_lazy("Something of ours is not answering. Nothing is lost. Please try again in a moment.")
 
@@ -38,6 +40,13 @@ def cookies_needed(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A post without its CSRF token: the page was kept too long, or another site sent it."""
+    if request.path_info.startswith(STAFF_PATHS):
+        return words(
+            request,
+            status=403,
+            title=_("This page is too old"),
+            text=_("Nothing has been changed. Go back, load the page again, and allow cookies for it."),
+        )
     return words(
         request,
         status=403,
@@ -61,6 +70,13 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     """Below the links' addresses it is the same as for a link that has ended."""
     if request.path_info.startswith(("/p/", "/s/", "/r/")):
         return gone(request)
+    if request.path_info.startswith(STAFF_PATHS):
+        return words(
+            request,
+            status=404,
+            title=_("There is no page here"),
+            text=_("It is gone, or it belongs to an operator that you don’t work for."),
+        )
     return words(
         request,
         status=404,
