@@ -11,6 +11,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+# How long a pool goes on by itself with longer and longer pauses to find a database that is away.
+RECONNECT_SECONDS = 2.0
+
 
 @dataclass(frozen=True)
 class StripeAccount:
@@ -65,7 +68,14 @@ def database(url: str, *, pool: int, timeout_seconds: int) -> dict[str, Any]:
     host = options.pop("host", None) or parts.hostname or ""
     options.setdefault("connect_timeout", timeout_seconds)
     if pool:
-        options["pool"] = {"min_size": pool, "max_size": pool, "timeout": timeout_seconds}
+        options["pool"] = {
+            "min_size": pool,
+            "max_size": pool,
+            "timeout": timeout_seconds,
+            # psycopg_pool doubles the pause between attempts for as long as this (five minutes, if not told): after an
+            # outage of a minute the pages would be away for another. Once it gives up, the next request begins anew.
+            "reconnect_timeout": RECONNECT_SECONDS,
+        }
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

@@ -1,0 +1,36 @@
+"""A web process's pool of connections finds a database that was away as soon as it is back."""
+
+import time
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from payportal import environment
+
+AWAY_SECONDS = 4.0
+
+
+@pytest.mark.slow
+def test_an_outage_is_not_made_longer_by_pauses_between_attempts(tmp_path: Path) -> None:
+    """CASES fault 15: left to itself the pool's next attempt after four seconds would be at seven, after 64 at 127."""
+    own = settings.DATABASES["default"]
+    sockets = tmp_path / "sockets"
+    found = environment.database(
+        f"postgresql://{own['USER']}@/postgres?host={quote(str(sockets))}", pool=1, timeout_seconds=1
+    )
+    options = dict(found["OPTIONS"])
+    how = options.pop("pool")
+    where = {"host": found["HOST"], "user": found["USER"], "dbname": "postgres", **options}
+    with ConnectionPool(kwargs=where, open=True, **how) as pool:
+        deadline = time.monotonic() + AWAY_SECONDS
+        while time.monotonic() < deadline:
+            with pytest.raises(PoolTimeout), pool.connection():
+                pass
+        sockets.symlink_to(own["HOST"], target_is_directory=True)
+        back = time.monotonic()
+        with pool.connection(timeout=10) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert time.monotonic() - back < 2
