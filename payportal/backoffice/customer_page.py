@@ -10,7 +10,7 @@ from activation.models import Activation
 from billing import invoices
 from billing.lib import money, names
 from billing.models import AuditEntry, BillingAccount, Customer, Invoice, Payment, PaymentLink
-from payportal.backoffice import actors, desk, timeline
+from payportal.backoffice import actors, desk, pulse, timeline
 
 RECENT = 8
 
@@ -50,6 +50,7 @@ class CustomerPage:
     payments: list[tuple[Payment, str]]
     links: list[PaymentLink]
     live_link: PaymentLink | None
+    is_open: bool
     steps: list[timeline.Step]
     newest_link: int
     looks: list[tuple[str, datetime]]
@@ -61,11 +62,11 @@ class CustomerPage:
 
 
 def of(customer: Customer, now: datetime) -> CustomerPage:
-    """Everything the customer's page shows: ten queries at most, however much there is of it."""
+    """Everything the customer's page shows: twelve queries at most, however much there is of it."""
     language, currency = get_language() or "en", customer.operator.currency
     owed = list(invoices.owed(customer.pk, currency).select_related("account"))
     links = list(PaymentLink.objects.filter(customer=customer).order_by("-pk")[:RECENT])
-    live = next((link for link in links if desk.is_live(link, now)), None)
+    live = next((link for link in links if desk.is_live(link, now)), None) or _busy(customer)
     return CustomerPage(
         phone_end=customer.phone[-3:],
         owes=money.format_money(sum(bill.amount_due for bill in owed), currency, language) if owed else "",
@@ -78,10 +79,16 @@ def of(customer: Customer, now: datetime) -> CustomerPage:
         ],
         links=links,
         live_link=live,
+        is_open=live is not None and desk.is_live(live, now),
         steps=timeline.of_link(live) if live else [],
         newest_link=next((link.pk for link in links if link.currency == currency), 0),
         looks=_looks(customer),
     )
+
+
+def _busy(customer: Customer) -> PaymentLink | None:
+    """A link that has ended while something that began on it goes on."""
+    return pulse.busy_links(PaymentLink.objects.filter(customer=customer)).order_by("-pk").first()
 
 
 def _looks(customer: Customer) -> list[tuple[str, datetime]]:

@@ -21,6 +21,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
 from django.utils import timezone
+from django_htmx.http import HttpResponseClientRefresh
 
 from payportal.pages import errors, outage
 
@@ -69,6 +70,9 @@ class SecondFactorMiddleware:
                 # Django makes a plain 500 of what a middleware raises before the outage page's own could see it.
                 return outage.answer(request)
             response = turned_away or self.get_response(request)
+        if request.headers.get("HX-Request") and response.has_header("Location"):
+            # A page that follows what happens would show the log-in inside itself: it goes there as a whole.
+            response = HttpResponseClientRefresh()
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
 

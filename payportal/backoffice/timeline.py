@@ -6,7 +6,8 @@ from datetime import datetime
 from django.utils.functional import Promise
 
 from billing.models import LinkEvent, PaymentLink
-from payportal.backoffice import words
+from payportal.backoffice import desk, words
+from payportal.messaging.models import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,7 @@ class Step:
     at: datetime
     marker: str
     kind: str = ""
+    detail: str = ""
 
     @property
     def say(self) -> str | Promise:
@@ -25,7 +27,10 @@ class Step:
 
 
 def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
-    """What happened on a link, oldest first; only the newest ``limit`` of a very long story."""
+    """What happened on a link, oldest first; only the newest ``limit`` of a very long story.
+
+    That the link's message went out is an entry of the timeline; that it has not yet, or never will, is not.
+    """
     newest = list(LinkEvent.objects.filter(link=link).order_by("-pk")[:limit])
     steps = []
     for position, event in enumerate(newest):
@@ -34,4 +39,13 @@ def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
         if marker == "now" and position:
             marker = "done"
         steps.append(Step(words.of_kind(event.kind), event.at, marker, event.kind))
-    return steps[::-1]
+    return sorted([*steps[::-1], *_sending(link)], key=lambda step: step.at)
+
+
+def _sending(link: PaymentLink) -> list[Step]:
+    """How far the link's newest message is, unless it was sent."""
+    message = Message.objects.filter(link=link, template=desk.LINK_TEMPLATE).order_by("-pk").first()
+    if message is None or message.status == Message.Status.SENT:
+        return []
+    kind = "not_sent" if message.status == Message.Status.FAILED else "resending" if message.error else "sending"
+    return [Step(words.of_kind(kind), message.created_at, words.MARKERS[kind], kind, message.error)]

@@ -19,12 +19,26 @@ TIMELINE: dict[str, str | Promise] = {
     "receipt_sent": _("Receipt sent"),
     "revoked": _("Link withdrawn"),
     "taken_over": _("Another payer took over"),
+    # Not on the timeline: what becomes of a message before it is sent, or instead.
+    "sending": _("The message is being sent"),
+    "resending": _("The message has not gone out yet. It is tried again by itself"),
+    "not_sent": _("The message could not be sent"),
 }
 # How the marker of a timeline entry looks; everything else is simply done.
-MARKERS = {"failed": "fail", "delayed": "fail", "canceled": "fail", "revoked": "fail", "processing": "now"}
+MARKERS = {
+    "failed": "fail",
+    "delayed": "fail",
+    "canceled": "fail",
+    "revoked": "fail",
+    "processing": "now",
+    "sending": "now",
+    "resending": "now",
+    "not_sent": "fail",
+}
 
 # What an agent may say to a customer who is on the phone just then.
 SAY: dict[str, Promise] = {
+    "not_sent": _("My message did not go out. Let me send it again, or read me the number that you would like it on."),
     "sent": _("I’ve sent you a link. Open it, and pay there. I’ll stay on the line."),
     "opened": _("You see the sum at the top. At the bottom you choose how to pay."),
     "pay_tapped": _("It is asking your bank now. Say yes there if it asks you."),

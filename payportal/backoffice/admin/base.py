@@ -1,8 +1,10 @@
 """What every page of the admin keeps to: one's own operators only, money read-only, looks at customers written down."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -12,8 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import audit
 from billing.lib import money, names
-from billing.models import Operator
+from billing.models import AuditEntry, Operator
 from payportal.backoffice import access
+
+LOOK = "look"
+# In the address of a page that a browser without JavaScript loads again by itself: no new look at anybody.
+AGAIN = "again"
 
 
 def amount_column(field: str, description: Any) -> Callable[[Any, Any], str]:
@@ -118,6 +124,25 @@ class ScopedAdmin(ChangesKept, LocalName, admin.ModelAdmin):
             row = getattr(row, step)
         return row if isinstance(row, Operator) else None
 
+    def keep_look(self, request: HttpRequest, row: Any) -> None:
+        """Write down that this person looks at this row."""
+        audit.record(
+            actor=access.actor(request),
+            verb=LOOK,
+            subject_reference=self.subject(row),
+            now=timezone.now(),
+            operator=self.operator_of(row),
+        )
+
+    def has_looked(self, request: HttpRequest, row: Any) -> bool:
+        """Whether a look of this person's is on record that a page, following by itself, can still stem from."""
+        return AuditEntry.objects.filter(
+            subject_reference=self.subject(row),
+            at__gt=timezone.now() - timedelta(seconds=settings.SESSION_COOKIE_AGE),
+            verb=LOOK,
+            actor=access.actor(request),
+        ).exists()
+
     def extra_context(self, request: HttpRequest, row: Any) -> dict[str, Any]:
         """What a page of its own shows beside the fields; gathered after the look was written down."""
         return {}
@@ -128,14 +153,12 @@ class ScopedAdmin(ChangesKept, LocalName, admin.ModelAdmin):
         """The page of one row; showing a customer's affairs is written down before anything is shown."""
         row = kwargs.get("obj")
         if row is not None:
-            if self.audited_as and request.method == "GET":
-                audit.record(
-                    actor=access.actor(request),
-                    verb="look",
-                    subject_reference=self.subject(row),
-                    now=timezone.now(),
-                    operator=self.operator_of(row),
-                )
+            if (
+                self.audited_as
+                and request.method == "GET"
+                and not (AGAIN in request.GET and self.has_looked(request, row))
+            ):
+                self.keep_look(request, row)
             context |= self.extra_context(request, row)
         return super().render_change_form(request, context, *args, **kwargs)
 

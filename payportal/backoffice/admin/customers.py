@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,16 +10,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing.models import Customer
-from payportal.backoffice import access, customer_page, desk
-from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin
+from payportal.backoffice import access, customer_page, desk, pulse
+from payportal.backoffice.admin.base import OperatorFilter
+from payportal.backoffice.admin.following import FollowingAdmin
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnlyAdmin):
+class CustomerAdmin(FollowingAdmin):
     """Customers by reference; name and the end of the number are on the customer's page, where the look is kept."""
 
     audited_as = "customer"
     change_form_template = "backoffice/customer.html"
+    news_template = "backoffice/customer_news.html"
     list_display = ["reference", "operator", "language", "created_at"]
     list_select_related = ["operator"]
     list_filter = [OperatorFilter]
@@ -56,7 +59,10 @@ class CustomerAdmin(ReadOnlyAdmin):
             messages.info(request, _("A link was made a moment ago. This is it."))
         return HttpResponseRedirect(reverse("admin:billing_paymentlink_change", args=[link.pk]))
 
-    def extra_context(self, request: HttpRequest, row: Customer) -> dict[str, Any]:
+    def pulse_of(self, request: HttpRequest, pk: int, now: datetime) -> pulse.Pulse | None:
+        return pulse.of_customer(pk, self.get_queryset(request), now)
+
+    def news_context(self, request: HttpRequest, row: Customer) -> dict[str, Any]:
         return {
             "desk": customer_page.of(row, timezone.now()),
             "may_use": request.user.has_perm(access.USE_LINKS),

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,16 +13,18 @@ from django.utils.translation import gettext_lazy
 
 from billing import links
 from billing.models import PaymentLink
-from payportal.backoffice import access, actors, desk, timeline
-from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin
+from payportal.backoffice import access, actors, desk, pulse, timeline
+from payportal.backoffice.admin.base import OperatorFilter
+from payportal.backoffice.admin.following import FollowingAdmin
 
 
 @admin.register(PaymentLink)
-class PaymentLinkAdmin(ReadOnlyAdmin):
+class PaymentLinkAdmin(FollowingAdmin):
     """Links with what happened on them, and what can be done with one."""
 
     audited_as = "link"
     change_form_template = "backoffice/link.html"
+    news_template = "backoffice/link_news.html"
     list_display = [
         "__str__",
         "operator",
@@ -119,7 +122,10 @@ class PaymentLinkAdmin(ReadOnlyAdmin):
     def _back(self, link: PaymentLink) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:billing_paymentlink_change", args=[link.pk]))
 
-    def extra_context(self, request: HttpRequest, row: PaymentLink) -> dict[str, Any]:
+    def pulse_of(self, request: HttpRequest, pk: int, now: datetime) -> pulse.Pulse | None:
+        return pulse.of_link(pk, self.get_queryset(request), now)
+
+    def news_context(self, request: HttpRequest, row: PaymentLink) -> dict[str, Any]:
         return {
             "steps": timeline.of_link(row),
             "made_by": actors.names_of([row.created_by])[row.created_by],
