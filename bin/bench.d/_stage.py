@@ -43,6 +43,9 @@ def set_up(*, with_stripe: bool) -> Iterator[Stage]:
         stage = Stage(folder, _free_port(), _free_port())
         os.environ.update(environment.FIXED)
         os.environ["SIMULATOR_STATE"] = str(folder / "network.jsonl")
+        # Empty: static files come from where they are kept, as in the tests.
+        (folder / "static").mkdir()
+        os.environ["STATIC_ROOT"] = str(folder / "static")
         os.environ["DJANGO_SETTINGS_MODULE"] = "payportal.settings"
         if with_stripe:
             os.environ["STRIPE_API_BASE"] = f"http://127.0.0.1:{stage.stripe_port}"
