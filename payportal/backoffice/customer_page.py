@@ -1,7 +1,7 @@
 """What an agent needs to see of a customer, gathered in one place."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from django.utils.translation import get_language
@@ -13,6 +13,8 @@ from billing.models import AuditEntry, BillingAccount, Customer, Invoice, Paymen
 from payportal.backoffice import actors, desk, pulse, timeline
 
 RECENT = 8
+# How long the story of a link that has ended stays on the page.
+STILL_SHOWN = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ def of(customer: Customer, now: datetime) -> CustomerPage:
     language, currency = get_language() or "en", customer.operator.currency
     owed = list(invoices.owed(customer.pk, currency).select_related("account"))
     links = list(PaymentLink.objects.filter(customer=customer).order_by("-pk")[:RECENT])
-    live = next((link for link in links if desk.is_live(link, now)), None) or _busy(customer)
+    live = next((link for link in links if desk.is_live(link, now)), None) or _busy(customer) or _ended(links, now)
     return CustomerPage(
         phone_end=customer.phone[-3:],
         owes=money.format_money(sum(bill.amount_due for bill in owed), currency, language) if owed else "",
@@ -89,6 +91,14 @@ def of(customer: Customer, now: datetime) -> CustomerPage:
 def _busy(customer: Customer) -> PaymentLink | None:
     """A link that has ended while something that began on it goes on."""
     return pulse.busy_links(PaymentLink.objects.filter(customer=customer)).order_by("-pk").first()
+
+
+def _ended(links: list[PaymentLink], now: datetime) -> PaymentLink | None:
+    """The newest link if it ended just now: who followed it still sees how."""
+    newest = next(iter(links), None)
+    if newest and (newest.revoked_at or newest.expires_at) > now - STILL_SHOWN:
+        return newest
+    return None
 
 
 def _looks(customer: Customer) -> list[tuple[str, datetime]]:

@@ -146,7 +146,10 @@ def _use_up_first_code(
 ) -> None:
     """The code that set a factor up opens nothing afterwards."""
     if authenticator.type == Authenticator.Type.TOTP:
-        authenticator.data = {**authenticator.data, LAST_COUNTER: max(totp.yield_hotp_counters_from_time())}
+        used = _counter_of(decrypt(authenticator.data["secret"]), request.POST.get("code", "").strip())
+        if used is None:
+            used = max(totp.yield_hotp_counters_from_time())
+        authenticator.data = {**authenticator.data, LAST_COUNTER: used}
         authenticator.save(update_fields=["data"])
     _remember(sender, request, user, authenticator)
 

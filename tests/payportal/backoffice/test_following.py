@@ -117,7 +117,7 @@ def test_a_withdrawn_link_is_the_end(agent: Client, brisvik: world.House, model:
     links.revoke(brisvik.link, actor="staff:1", now=timezone.now())
     last = agent.get(_address(brisvik, model), {"v": version})
     assert last.status_code == 286
-    assert "withdrawn" in last.content.decode()
+    assert "Link withdrawn" in last.content.decode()
     assert "hx-get" not in last.content.decode()
     page = agent.get(_address(brisvik, model, "change")).content.decode()
     assert "http-equiv" not in page

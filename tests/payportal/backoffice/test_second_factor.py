@@ -88,6 +88,11 @@ def test_setting_it_up_opens_the_admin_and_shows_recovery_codes() -> None:
     response = client.post("/accounts/2fa/totp/activate/", {"code": code}, follow=True)
     assert len(re.findall(r"<li>\d{8}</li>", response.content.decode())) == 10
     assert _is_in(client)
+    client.post("/accounts/logout/")
+    _password(client)
+    assert _second(client, code) == 200, "that code is used up"
+    following = totp.format_hotp_value(totp.hotp_value(secret[1], int(time.time()) // 30 + 1))
+    assert _second(client, following) == 302, "the next one opens"
     # The code that set it up opens nothing afterwards.
     other = Client()
     _password(other)
@@ -239,6 +244,38 @@ def test_staff_pages_are_not_kept_by_browsers() -> None:
     _password(client)
     _second(client, _code())
     assert "no-store" in client.get("/admin/")["Cache-Control"]
+
+
+def test_logging_out_leads_back_to_the_door() -> None:
+    _with_factor()
+    client = Client()
+    _password(client)
+    _second(client, _code())
+    response = client.post("/accounts/logout/", follow=True)
+    assert response.redirect_chain[-1][0] == "/accounts/login/"
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/accounts/2fa/authenticate/"])
+def test_with_valkey_down_who_logs_in_is_told_so(settings: Settings, path: str) -> None:
+    """Attempts are counted in Valkey: without it nobody comes in, and nobody is told of a mistake of ours."""
+    _with_factor()
+    client = Client()
+    if "2fa" in path:
+        _password(client)
+    down = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:9/0"}
+    settings.CACHES = {"default": down}
+    assert client.get(path).status_code == 200, "the page itself opens"
+    response = client.post(path, {"login": "noor", "password": world.PASSWORD, "code": _code()})
+    assert response.status_code == 503
+    assert "We’ll be right back" in response.content.decode()
+    assert "no-store" in response["Cache-Control"]
+    assert not _is_in(client)
+    settings.CACHES = {"default": {**down, "LOCATION": django_settings.REDIS_URL}}
+    if "2fa" not in path:
+        assert _password(client) == "/accounts/2fa/authenticate/"
+    assert _second(client, _code()) == 302
+    assert _is_in(client), "and then it works as before"
 
 
 @pytest.mark.django_db(transaction=True)
