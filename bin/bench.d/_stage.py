@@ -57,7 +57,7 @@ def set_up(*, with_stripe: bool) -> Iterator[Stage]:
         django.setup()
         from django.core.management import call_command
 
-        from payportal.demo import catalogs
+        from payportal import catalogs
 
         catalogs.compile_all()
         call_command("migrate", verbosity=0)

@@ -118,7 +118,7 @@ CHECKS: tuple[Callable[[], Outcome], ...] = (mypy, ruff, import_linter, migratio
 
 def pytest(arguments: list[str]) -> int:
     """The tests; the services they need are started by tests/conftest.py."""
-    subprocess.run([PYTHON, "-m", "payportal.demo.catalogs"], cwd=CHECKOUT, check=True)
+    subprocess.run([PYTHON, "-m", "payportal.catalogs"], cwd=CHECKOUT, check=True)
     if not arguments and (os.cpu_count() or 1) > 1:
         # The everyday run, two files at a time. With --all one at a time: kills and long races want the machine.
         arguments = ["-n", "2", "--dist", "loadfile", "-q"]

@@ -14,7 +14,7 @@ import django
 from django.conf import settings
 from django.core.management import call_command
 
-from payportal.demo import catalogs
+from payportal import catalogs
 
 
 def _static_fingerprint() -> str:

@@ -1,6 +1,6 @@
 """Compiles the translations with Babel: every ``.po`` below a ``locale/`` whose ``.mo`` is missing or older.
 
-usage: python -m payportal.demo.catalogs
+usage: python -m payportal.catalogs
 """
 
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
-from payportal.demo.places import CHECKOUT
+CHECKOUT = Path(__file__).resolve().parent.parent
 
 
 def compile_all(top: Path = CHECKOUT) -> list[Path]:
