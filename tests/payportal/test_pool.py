@@ -6,11 +6,38 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from payportal import environment
 
 AWAY_SECONDS = 4.0
+
+
+@pytest.mark.django_db
+def test_a_connection_that_died_in_the_pool_is_lent_to_nobody() -> None:
+    """CASES fault 15: after a restart each of them would fail one customer, whenever that comes."""
+    url = f"postgresql://{settings.DATABASES['default']['USER']}@/unused"
+    told = environment.database(url, pool=1, timeout_seconds=5)
+    how = {"OPTIONS": told["OPTIONS"], "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": told["CONN_HEALTH_CHECKS"]}
+    pooled = DatabaseWrapper({**connection.settings_dict, **how}, alias="pooled")
+
+    def backend() -> int:
+        """The server process behind the connection that is lent now."""
+        with pooled.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            found = cursor.fetchone()[0]
+        pooled.close()
+        return int(found)
+
+    try:
+        first = backend()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
+        assert backend() != first
+    finally:
+        pooled.close_pool()
 
 
 @pytest.mark.slow

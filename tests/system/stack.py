@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from django.db import connections
 
 from activation.provisioners.simulator import Simulator
 from payportal.demo import embedded
@@ -165,6 +166,9 @@ class Stack:
         os.kill(self.pid(name), number)
         # /proc calls a process dead while its threads still end; only then its sockets are closed.
         os.waitid(os.P_PID, self.pid(name), os.WEXITED | os.WNOWAIT)
+        if name == "postgres":
+            # Ours is as dead as everybody's.
+            connections.close_all()
 
     def mend(self) -> None:
         """What the supervisor does: start again what died, until everything answers."""

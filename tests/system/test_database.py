@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
-from django.db import connections
 
 from billing import links
 from tests.flows.phone import BROWSER
@@ -18,8 +17,7 @@ from tests.system.story import PROMISED, Story, finish, in_thread, until
 pytestmark = pytest.mark.slow
 
 FRIENDLY = "right back"
-# Each of a web worker's pooled connections may be found dead once.
-HANDFUL = WEB_WORKERS * WEB_THREADS
+CONNECTIONS = WEB_WORKERS * WEB_THREADS
 # Long enough for whoever doubles the pauses between attempts to be in a long one when it ends.
 OUTAGE_SECONDS = 17.0
 SOON_SECONDS = 8.0
@@ -59,7 +57,6 @@ def test_restarted_while_people_look_and_pay(stack: Stack, how: signal.Signals) 
             paying = [in_thread(pool, lambda story=story: pay(story)) for story in stories]
             until(lambda: sum(story.is_paid() for story in stories[:3]) >= 1, "money under way")
             stack.signal("postgres", how)
-            connections.close_all()
             stack.mend()
             for payment in paying:
                 payment.result(90)
@@ -84,7 +81,6 @@ def test_an_outage_costs_its_own_time_and_little_more(stack: Stack) -> None:
     address = stack.base + links.path(story.phone.link)
     started = story.tap()
     stack.kill("postgres")
-    connections.close_all()
     story.confirm(started)
     phone = requests.Session()
     phone.headers.update({"User-Agent": BROWSER, "Accept-Language": "en"})
@@ -104,4 +100,16 @@ def test_an_outage_costs_its_own_time_and_little_more(stack: Stack) -> None:
     until(lambda: not stack.stripe.ask("GET", "/_standin/undelivered")["events"], "the webhooks came again", 60)
     assert time.monotonic() - back < PROMISED
     # Every thread's connection is good again, not only the lucky ones'.
-    assert [phone.get(address, timeout=30).status_code for _ in range(4 * HANDFUL)].count(503) <= HANDFUL
+    assert {phone.get(address, timeout=30).status_code for _ in range(4 * CONNECTIONS)} == {200}
+
+
+def test_restarted_at_night_nobody_notices_in_the_morning(stack: Stack) -> None:
+    """Connections that died while nobody used them fail nobody: each is looked at before it is lent."""
+    story = Story(stack).open()
+    address = stack.base + links.path(story.phone.link)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(lambda _: story.phone.session.get(address), range(4 * CONNECTIONS)))
+        stack.kill("postgres")
+        stack.mend()
+        seen = list(pool.map(lambda _: story.phone.session.get(address).status_code, range(4 * CONNECTIONS)))
+    assert set(seen) == {200}
