@@ -8,6 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
+from django.db.models import Model
+from psycopg.sql import SQL, Identifier
+
 from tests.system.stack import Stack
 from tests.system.story import Story, in_thread, until
 
@@ -24,6 +28,26 @@ def network_that_waits(stack: Stack) -> Iterator[None]:
     with stack.network.state.open("a+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def table_that_waits(stack: Stack, model: type[Model]) -> Iterator[Callable[[], None]]:
+    """Whoever writes to that table waits in the middle of a transaction until this is left.
+
+    Gives a function that returns when somebody does.
+    """
+    table = model._meta.db_table
+    with psycopg.connect(stack.postgres.url()) as holder:
+        holder.execute(SQL("LOCK TABLE {} IN EXCLUSIVE MODE").format(Identifier(table)))
+
+        def is_waited_for() -> bool:
+            found = holder.execute(
+                "SELECT count(*) FROM pg_locks WHERE relation = %s::regclass AND NOT granted", [table]
+            ).fetchone()
+            return bool(found and found[0])
+
+        yield lambda: until(is_waited_for, f"somebody who waits for {table}", 60)
+        holder.rollback()
 
 
 def at_the_network(stack: Stack, story: Story) -> None:

@@ -45,7 +45,7 @@ class Stripe:
         """Stripe's API (parameters in the address) or the stand-in's own addresses (JSON)."""
         how: dict[str, Any] = {"params": given} if path.startswith("/v1/") else {"json": given or {}}
         answer = requests.request(
-            method, self.base_url + path, headers={"Authorization": f"Bearer {self.keys.secret}"}, timeout=10, **how
+            method, self.base_url + path, headers={"Authorization": f"Bearer {self.keys.secret}"}, timeout=30, **how
         )
         assert answer.status_code == 200, answer.text
         return answer.json()

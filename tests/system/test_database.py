@@ -18,6 +18,7 @@ pytestmark = pytest.mark.slow
 
 FRIENDLY = "right back"
 CONNECTIONS = WEB_WORKERS * WEB_THREADS
+HANDFUL = CONNECTIONS
 # Long enough for whoever doubles the pauses between attempts to be in a long one when it ends.
 OUTAGE_SECONDS = 17.0
 SOON_SECONDS = 8.0
@@ -35,7 +36,7 @@ class Visitors:
         session = requests.Session()
         session.headers.update({"User-Agent": BROWSER, "Accept-Language": "en"})
         while not self.over.is_set():
-            answer = session.get(self.urls[number % len(self.urls)], timeout=30)
+            answer = session.get(self.urls[number % len(self.urls)], timeout=45)
             self.seen.append((answer.status_code, answer.text))
 
     def statuses(self) -> Counter[int]:
@@ -68,6 +69,8 @@ def test_restarted_while_people_look_and_pay(stack: Stack, how: signal.Signals) 
             each.result(60)
     assert finish(*stories) < PROMISED
     visitors.assert_all_friendly()
+    # Those in the middle of a query when it went, and those who waited for a connection too long.
+    assert visitors.statuses()[503] <= HANDFUL
     assert {status for status, _ in visitors.seen[-10:]} == {200}
 
 
@@ -86,21 +89,22 @@ def test_an_outage_costs_its_own_time_and_little_more(stack: Stack) -> None:
     phone.headers.update({"User-Agent": BROWSER, "Accept-Language": "en"})
     down_until = time.monotonic() + OUTAGE_SECONDS
     while time.monotonic() < down_until:
-        told = phone.get(address, timeout=30)
+        told = phone.get(address, timeout=45)
         assert told.status_code == 503
         assert FRIENDLY in told.text
         assert told.headers["Retry-After"]
     # Not one of them was answered as if it had been kept.
     undelivered = stack.stripe.ask("GET", "/_standin/undelivered")["events"]
     assert len(undelivered) >= 1
+    assert stack.stripe.ask("POST", "/_standin/deliver", {"events": undelivered[:1]})["statuses"] == [503]
     stack.mend()
     back = time.monotonic()
-    until(lambda: phone.get(address, timeout=30).status_code == 200, "the page is back", SOON_SECONDS)
+    until(lambda: phone.get(address, timeout=45).status_code == 200, "the page is back", SOON_SECONDS)
     assert finish(story) < PROMISED
     until(lambda: not stack.stripe.ask("GET", "/_standin/undelivered")["events"], "the webhooks came again", 60)
     assert time.monotonic() - back < PROMISED
     # Every thread's connection is good again, not only the lucky ones'.
-    assert {phone.get(address, timeout=30).status_code for _ in range(4 * CONNECTIONS)} == {200}
+    assert {phone.get(address, timeout=45).status_code for _ in range(4 * CONNECTIONS)} == {200}
 
 
 def test_restarted_at_night_nobody_notices_in_the_morning(stack: Stack) -> None:

@@ -5,7 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.system.moments import Held, after_the_network, at_the_network, network_that_waits
+from activation.models import Activation
+from billing.models import LedgerEntry
+from payportal.demo.models import OutboxMessage
+from tests.system.moments import Held, after_the_network, at_the_network, network_that_waits, table_that_waits
 from tests.system.stack import Stack, children_of, kill
 from tests.system.story import PROMISED, Story, finish
 
@@ -75,6 +78,20 @@ def test_workers_killed_at_the_network_and_after_it(stack: Stack) -> None:
         story = Story(stack)
         after_the_network(stack, story)
         way(stack)
+        stack.mend()
+        stories.append(story)
+    assert finish(*stories) < PROMISED
+
+
+def test_workers_killed_in_the_middle_of_their_transactions(stack: Stack) -> None:
+    """CASES fault 13: while money is booked, while a service is written down, and while the receipt is sent."""
+    stories = []
+    for table in (LedgerEntry, Activation, OutboxMessage):
+        story = Story(stack).open()
+        with table_that_waits(stack, table) as somebody_waits:
+            story.confirm(story.tap())
+            somebody_waits()
+            kill_family(stack, "worker")
         stack.mend()
         stories.append(story)
     assert finish(*stories) < PROMISED
