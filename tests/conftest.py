@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,6 +24,8 @@ def _begin() -> None:
     # Set, not defaulted: whoever has keys of a real account in the environment must not test with them.
     os.environ.update(environment.FIXED)
     os.environ["DJANGO_SETTINGS_MODULE"] = "payportal.settings"
+    # WhiteNoise looks there at its start and finds the files through the finders; it must be there, and empty.
+    os.environ["STATIC_ROOT"] = _RUNNING.enter_context(TemporaryDirectory(prefix="payportal-static-"))
     if not (os.environ.get("DATABASE_URL") and os.environ.get("REDIS_URL")):
         from payportal.demo import embedded
 
@@ -58,7 +61,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow tests out, by deselecting and not by skipping: a skip is something to look into."""
+    """Let the browser tests come last, and leave the slow ones out.
+
+    The browser's event loop then runs beside no other test. Slow tests are deselected and not skipped: a skip is
+    something to look into.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if config.getoption("--all"):
         return
     slow = [item for item in items if item.get_closest_marker("slow")]

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from payportal.demo.stripe_standin import StandIn
 from tests.demo.standin.conftest import client_of, make_intent
@@ -80,14 +80,6 @@ class Shop:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: Path, chromium_arguments: list[str]) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(chromium), args=chromium_arguments)
-        yield running
-        running.close()
 
 
 @pytest.fixture
