@@ -70,9 +70,8 @@ class SecondFactorMiddleware:
                 # Django makes a plain 500 of what a middleware raises before the outage page's own could see it.
                 return outage.answer(request)
             response = turned_away or self.get_response(request)
-        if request.headers.get("HX-Request") and response.has_header("Location"):
-            # A page that follows what happens would show the log-in inside itself: it goes there as a whole.
-            response = HttpResponseClientRefresh()
+        if request.headers.get("HX-Request"):
+            response = _as_a_whole(response)
         response.headers.setdefault("Cache-Control", "no-store, private")
         return response
 
@@ -96,6 +95,15 @@ class SecondFactorMiddleware:
             logout(request)
             return redirect(f"{reverse('account_login')}?next={reverse('admin:index')}")
         return None
+
+
+def _as_a_whole(response: HttpResponse) -> HttpResponse:
+    """Load the page again where a piece of it is refused: it then says so itself, or leads to the log-in."""
+    if response.has_header("Location"):
+        return HttpResponseClientRefresh()
+    if response.status_code in (403, 404):
+        response["HX-Refresh"] = "true"
+    return response
 
 
 def _page_name(request: HttpRequest) -> str:

@@ -3,11 +3,12 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
+from django_htmx.http import HttpResponseStopPolling
 
 from payportal.backoffice.admin.base import ReadOnlyAdmin
 from payportal.backoffice.pulse import Pulse
@@ -16,8 +17,7 @@ from payportal.backoffice.pulse import Pulse
 class FollowingAdmin(ReadOnlyAdmin):
     """A row's page that asks for news every two seconds, as long as there may be some.
 
-    It says which version it shows: 204 when that is the newest, 200 when not, 286 at the end. To whom the page is no
-    longer open (logged out elsewhere, another role) it is loaded again, and so says that.
+    It says which version it shows: 204 when that is the newest, 200 when not, 286 at the end.
     """
 
     # What of the page changes; all of it is in one element.
@@ -37,12 +37,14 @@ class FollowingAdmin(ReadOnlyAdmin):
 
     def news(self, request: HttpRequest, pk: int) -> HttpResponse:
         """What changed since version ``v``."""
-        pulse = self.pulse_of(request, pk, timezone.now()) if self.has_view_permission(request) else None
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        pulse = self.pulse_of(request, pk, timezone.now())
         if pulse is None:
-            return HttpResponseClientRefresh()
+            raise Http404
         if pulse.is_expected and request.GET.get("v", "") == pulse.version:
             return HttpResponse(status=204)
-        row = self.get_queryset(request).select_related(*self.list_select_related).get(pk=pk)
+        row = self.get_queryset(request).select_related("operator").get(pk=pk)
         if not self.has_looked(request, row):
             self.keep_look(request, row)
         context = {"original": row, "pulse": pulse, "is_news": True, **self._context(request, row)}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.payportal.backoffice import chrome, world
 
@@ -19,10 +19,8 @@ pytestmark = [
 
 @pytest.fixture
 def page(chromium: Path, chromium_arguments: list[str]) -> Iterator[Page]:
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(chromium), args=chromium_arguments)
+    with chrome.launched(chromium, chromium_arguments) as browser:
         yield chrome.keep_complaints(browser.new_page(viewport={"width": 1280, "height": 900}))
-        browser.close()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from allauth.mfa.totp.internal import auth as totp
 from django.core.cache import cache
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.payportal.backoffice import chrome, world
 
@@ -19,12 +19,10 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 @pytest.fixture(params=SIZES)
 def page(request: pytest.FixtureRequest, chromium: Path, chromium_arguments: list[str]) -> Iterator[Page]:
     width, height = SIZES[request.param]
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(chromium), args=chromium_arguments)
+    with chrome.launched(chromium, chromium_arguments) as browser:
         page = chrome.keep_complaints(browser.new_page(viewport={"width": width, "height": height}))
         page.size = request.param  # type: ignore[attr-defined]
         yield page
-        browser.close()
 
 
 @pytest.fixture

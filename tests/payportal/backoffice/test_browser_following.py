@@ -1,14 +1,14 @@
 """In a real Chromium an agent sees what happens on a link without touching anything."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from billing import links
 from payportal.backoffice import roles
@@ -33,13 +33,9 @@ def _agent(brisvik: world.House) -> None:
 
 
 @pytest.fixture
-def page(chromium: Path, chromium_arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
-    # Playwright keeps an event loop in this thread, on which Django would refuse every query of the test's own.
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(chromium), args=chromium_arguments)
+def page(chromium: Path, chromium_arguments: list[str]) -> Iterator[Page]:
+    with chrome.launched(chromium, chromium_arguments) as browser:
         yield chrome.keep_complaints(browser.new_page(viewport={"width": 1280, "height": 900}))
-        browser.close()
 
 
 def _open(page: Page, url: str, house: world.House, model: str) -> None:
@@ -87,15 +83,21 @@ def test_a_session_that_ended_leaves_nothing_on_the_screen(live_server: Any, bri
     assert "Person of brisvik" not in page.content()
 
 
-def test_it_works_without_javascript(
-    live_server: Any, brisvik: world.House, chromium: Path, chromium_arguments: list[str], monkeypatch: Any
+def test_a_role_that_was_taken_away_leaves_nothing_on_the_screen(
+    live_server: Any, brisvik: world.House, page: Page
 ) -> None:
-    monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(chromium), args=chromium_arguments)
+    _open(page, live_server.url, brisvik, "customer")
+    User.objects.get(username="noor").groups.clear()
+    expect(page.locator("h1")).to_have_text("This is not for you to see", timeout=SOON)
+    assert "Person of brisvik" not in page.content()
+
+
+def test_it_works_without_javascript(
+    live_server: Any, brisvik: world.House, chromium: Path, chromium_arguments: list[str]
+) -> None:
+    with chrome.launched(chromium, chromium_arguments) as browser:
         page = browser.new_context(java_script_enabled=False).new_page()
         _open(page, live_server.url, brisvik, "paymentlink")
         links.note(brisvik.link, "opened", timezone.now())
         page.wait_for_url("**?again=1", timeout=SOON)
         assert "Opened" in page.inner_text(".steps")
-        browser.close()
