@@ -99,7 +99,7 @@ def _asked_for(link: PaymentLink) -> list[Order]:
 
 
 def _is_same(order: Order, packages: list[Package]) -> bool:
-    """Whether an order is for just these packages at just these prices."""
-    return {(item.package_id, item.amount) for item in order.items.all()} == {
-        (package.pk, package.amount) for package in packages
+    """Whether an order is for just these packages, at the prices and for the times that they have now."""
+    return {(item.package_id, item.amount, item.duration_days) for item in order.items.all()} == {
+        (package.pk, package.amount, package.duration_days) for package in packages
     }

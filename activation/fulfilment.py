@@ -26,13 +26,20 @@ def begin(order: Order, *, payment_id: int, now: datetime) -> bool:
     Also from cancelled: money may come for a payment that we had given up. Also for an order under way that lacks a
     job. Raises nothing for an order that is finished.
     """
-    order = Order.objects.select_for_update().get(pk=order.pk)
+    order = Order.objects.select_for_update(no_key=True).get(pk=order.pk)
     has_begun = order.status in BEGINS_FROM
     if has_begun:
         order.status = Order.Status.IN_PROGRESS
         order.save(update_fields=["status"])
-        links.note(_link_of(payment_id), "order_started", now, payment_id)
-        audit.record(actor=ACTOR, verb="begin-order", subject_reference=f"order:{order.reference}", now=now)
+        payment = Payment.objects.select_related("operator").get(pk=payment_id)
+        links.note(payment.link_id, "order_started", now, payment_id)
+        audit.record(
+            actor=ACTOR,
+            verb="begin-order",
+            subject_reference=f"order:{order.reference}",
+            now=now,
+            operator=payment.operator,
+        )
     if order.status not in (Order.Status.IN_PROGRESS, Order.Status.HELD):
         return False
     items = order.items.filter(jobs__isnull=True).select_related("package", "device").order_by("pk")
@@ -45,7 +52,8 @@ def begin(order: Order, *, payment_id: int, now: datetime) -> bool:
 @whole
 def restore(activation: Activation, *, payment_id: int | None, now: datetime) -> bool:
     """Have a suspended service switched on again, once for each suspension; False when that is under way already."""
-    locked = Activation.objects.select_for_update(of=("self",)).select_related("device").get(pk=activation.pk)
+    rows = Activation.objects.select_for_update(of=("self",), no_key=True)
+    locked = rows.select_related("device", "customer__operator").get(pk=activation.pk)
     if locked.status != Activation.Status.SUSPENDED:
         return False
     key = f"restore-{locked.reference}-{locked.suspension}"
@@ -54,7 +62,13 @@ def restore(activation: Activation, *, payment_id: int | None, now: datetime) ->
     job = job_for(locked, ActivationJob.Kind.RESTORE, key, now)
     job.payment_id = payment_id
     job.save()
-    audit.record(actor=ACTOR, verb="restore-service", subject_reference=f"service:{locked.reference}", now=now)
+    audit.record(
+        actor=ACTOR,
+        verb="restore-service",
+        subject_reference=f"service:{locked.reference}",
+        now=now,
+        operator=locked.customer.operator,
+    )
     waking.wake([job.pk])
     return True
 
@@ -110,7 +124,3 @@ def _activating(order: Order, item: OrderItem, payment_id: int, now: datetime) -
         created_at=now,
         run_after=now,
     )
-
-
-def _link_of(payment_id: int) -> int:
-    return Payment.objects.values_list("link_id", flat=True).get(pk=payment_id)

@@ -24,7 +24,6 @@ from activation.provisioners.base import (
 )
 from billing import audit
 from billing.lib.transactions import whole
-from billing.models import Customer
 
 log = structlog.get_logger(__name__)
 
@@ -182,17 +181,10 @@ def retry(job: ActivationJob, *, actor: str, now: datetime) -> bool:
         verb="retry-job",
         subject_reference=f"job:{job.idempotency_key}",
         now=now,
-        operator=_customer_of(job).operator,
+        operator=job.customer.operator,
     )
     waking.wake([job.pk])
     return True
-
-
-def _customer_of(job: ActivationJob) -> Customer:
-    if job.order_item:
-        return job.order_item.order.customer
-    assert job.activation is not None  # activationjob_has_subject
-    return job.activation.customer
 
 
 def _switch(network: Provisioner, job: ActivationJob) -> ServiceState:

@@ -84,7 +84,11 @@ def cancel(order: Order, now: datetime) -> bool:
         changed = Order.objects.filter(pk=order.pk, status__in=allowed).update(status=Order.Status.CANCELLED)
         if changed:
             audit.record(
-                actor="system:activation", verb="cancel-order", subject_reference=f"order:{order.reference}", now=now
+                actor="system:activation",
+                verb="cancel-order",
+                subject_reference=f"order:{order.reference}",
+                now=now,
+                operator=order.customer.operator,
             )
     return bool(changed)
 

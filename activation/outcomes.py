@@ -51,11 +51,11 @@ def finish_all(jobs: Sequence[ActivationJob], at: datetime) -> int:
             _end(job, at)
         elif job.kind == Kind.RESTORE:
             on |= _restore(job)
-    link_ids = _links(ours)
+    paid_by = _payments(ours)
     for job in ours:
         if job.pk in on:
-            _note(job, "switched_on", at, link_ids)
-            _audit(job, "switch-on", at)
+            _note(job, "switched_on", at, paid_by)
+            _audit(job, "switch-on", at, paid_by)
             events.publish(ServiceActivated(activation_id=on[job.pk], payment_id=job.payment_id, at=at))
     return len(ours)
 
@@ -78,10 +78,11 @@ def park(job: ActivationJob, error: str, now: datetime) -> bool:
     if job.order_item_id:
         allowed = Order.ALLOWED_FROM[Order.Status.HELD]
         Order.objects.filter(items=job.order_item_id, status__in=allowed).update(status=Order.Status.HELD)
-    _audit(job, "park-job", now, reason=error)
+    paid_by = _payments([job])
+    _audit(job, "park-job", now, paid_by, reason=error)
     log.error("job_parked", job=job.pk, attempts=job.attempts, error=error[:200])
     if job.kind != Kind.END:
-        _note(job, "delayed", now, _links([job]))
+        _note(job, "delayed", now, paid_by)
         events.publish(ServiceDelayed(job_id=job.pk, payment_id=job.payment_id, at=now))
     return True
 
@@ -92,7 +93,7 @@ def _requeue(job: ActivationJob, pause: timedelta, error: str, now: datetime) ->
     if not _held(job).update(status=Status.QUEUED, run_after=run_after, claimed_until=None, error=error[:200]):
         return
     if job.attempts == LATE_FROM and job.kind != Kind.END:
-        _note(job, "delayed", now, _links([job]))
+        _note(job, "delayed", now, _payments([job]))
     waking.wake([job.pk], delay=pause)
 
 
@@ -114,7 +115,7 @@ def _activate(jobs: Sequence[ActivationJob], at: datetime) -> dict[int, int]:
         return {}
     # The orders are locked first, by key: of two items that finish together, the later one sees the earlier.
     locked = (
-        OrderItem.objects.select_for_update(of=("order",))
+        OrderItem.objects.select_for_update(of=("order",), no_key=True)
         .select_related("order", "package")
         .filter(pk__in=[job.order_item_id for job in jobs])
         .order_by("order_id", "pk")
@@ -164,20 +165,31 @@ def _end(job: ActivationJob, at: datetime) -> None:
         status=Activation.Status.ENDED, ended_at=at
     )
     if changed:
-        _audit(job, "switch-off", at)
+        _audit(job, "switch-off", at, _payments([job]))
 
 
-def _links(jobs: Iterable[ActivationJob]) -> dict[int | None, int]:
-    """The links on which these jobs were paid, by payment."""
-    paid_by = {job.payment_id for job in jobs if job.payment_id is not None}
-    return dict(Payment.objects.filter(pk__in=paid_by).values_list("pk", "link_id"))
+def _payments(jobs: Iterable[ActivationJob]) -> dict[int | None, Payment]:
+    """The payments that these jobs are for, with their operators: one query for all of them."""
+    keys = {job.payment_id for job in jobs if job.payment_id is not None}
+    if not keys:
+        return {}
+    return {payment.pk: payment for payment in Payment.objects.select_related("operator").filter(pk__in=keys)}
 
 
-def _note(job: ActivationJob, kind: str, at: datetime, link_ids: Mapping[int | None, int]) -> None:
+def _note(job: ActivationJob, kind: str, at: datetime, paid_by: Mapping[int | None, Payment]) -> None:
     if job.payment_id is not None:
-        links.note(link_ids[job.payment_id], kind, at, job.payment_id)
+        links.note(paid_by[job.payment_id].link_id, kind, at, job.payment_id)
 
 
-def _audit(job: ActivationJob, verb: str, now: datetime, reason: str = "") -> None:
-    subject = f"service:{job.request['service_reference']}"
-    audit.record(actor=ACTOR, verb=verb, subject_reference=subject, now=now, reason=reason)
+def _audit(
+    job: ActivationJob, verb: str, now: datetime, paid_by: Mapping[int | None, Payment], reason: str = ""
+) -> None:
+    paid = paid_by.get(job.payment_id)
+    audit.record(
+        actor=ACTOR,
+        verb=verb,
+        subject_reference=f"service:{job.request['service_reference']}",
+        now=now,
+        reason=reason,
+        operator=paid.operator if paid else job.customer.operator,
+    )

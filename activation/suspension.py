@@ -21,6 +21,10 @@ def suspend(activation: Activation, now: datetime, *, actor: str = "system:activ
         )
         if changed:
             audit.record(
-                actor=actor, verb="suspend-service", subject_reference=f"service:{activation.reference}", now=now
+                actor=actor,
+                verb="suspend-service",
+                subject_reference=f"service:{activation.reference}",
+                now=now,
+                operator=activation.customer.operator,
             )
     return bool(changed)

@@ -3,7 +3,7 @@ from django.db.models import Q
 
 from activation.models.activation import Activation
 from activation.models.order import OrderItem
-from billing.models import Payment
+from billing.models import Customer, Payment
 
 
 class ActivationJob(models.Model):
@@ -64,6 +64,14 @@ class ActivationJob(models.Model):
             ),
             models.Index(fields=["done_at"], condition=Q(status="done"), name="activationjob_done"),
         ]
+
+    @property
+    def customer(self) -> Customer:
+        """Whose service it is about."""
+        if self.order_item:
+            return self.order_item.order.customer
+        assert self.activation is not None  # activationjob_has_subject
+        return self.activation.customer
 
     def __str__(self) -> str:
         return self.idempotency_key

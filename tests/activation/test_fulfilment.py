@@ -4,13 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from activation import checkout, fulfilment, jobs, progress, suspension
+from activation import checkout, expiry, fulfilment, jobs, progress, suspension
 from activation.events import ServiceActivated
 from activation.models import Activation, ActivationJob, Order
-from activation.provisioners.simulator import Simulator
-from billing import events, payments
-from billing.events import InvoicePaid
-from billing.models import BillingAccount, Invoice, Payment
+from activation.provisioners.simulator import Fault, Simulator
+from billing import payments
+from billing.models import AuditEntry, BillingAccount, Invoice, Payment
 from tests.activation import made
 from tests.activation.made import NOW, World, at
 
@@ -33,7 +32,6 @@ def test_begun_twice_is_begun_once(rows: World) -> None:
     before = made.state(payment)
     assert not payments.settle(payment.pk, made.came(payment), NOW + timedelta(minutes=1))
     assert not fulfilment.begin(made.order_of(payment), payment_id=payment.pk, now=NOW + timedelta(minutes=1))
-    events.subscribe(InvoicePaid, lambda event: None)
     assert made.state(payment) == before
 
 
@@ -49,6 +47,32 @@ def test_what_an_older_sum_paid_for_shows_nothing_that_was_ticked_since(rows: Wo
     assert (payment.status, payment.version, payment.needs_person) == ("succeeded", 2, "")
     assert progress.of_payment(payment).things == ()
     assert Order.objects.get().status == Order.Status.CANCELLED
+
+
+def test_whatever_is_written_down_names_its_operator(world: World, network: Simulator) -> None:
+    """Law 12: staff of one operator read its trail, and nothing of it may be missing there."""
+    world.suspended_tv()
+    dropped = world.tap(world.data)
+    payments.settle(dropped.pk, made.canceled(dropped), NOW)
+    world.buy(world.films, bills=(world.bill(),))
+    jobs.run_due(at(1))
+    later = at(40 * 86400)
+    expiry.end_due(later())
+    jobs.run_due(later)
+    network.set_switches(faults=[Fault("never", "refuse")])
+    world.buy(world.sports)
+    jobs.run_due(at(2))
+    entries = AuditEntry.objects.filter(actor="system:activation")
+    assert set(entries.values_list("verb", flat=True)) == {
+        "suspend-service",
+        "restore-service",
+        "cancel-order",
+        "begin-order",
+        "switch-on",
+        "switch-off",
+        "park-job",
+    }
+    assert set(entries.values_list("operator_id", flat=True)) == {world.operator.pk}
 
 
 def test_a_finished_order_is_not_begun_again(world: World) -> None:

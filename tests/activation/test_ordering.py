@@ -2,7 +2,7 @@
 
 import pytest
 
-from activation import ordering
+from activation import checkout, ordering
 from activation.models import Order, Package
 from billing import payments
 from billing.models import AuditEntry, BillingAccount, Customer, Invoice, LedgerEntry, LegalEntity
@@ -92,6 +92,29 @@ def test_the_price_is_the_price_at_the_time(world: World) -> None:
     order = place(world, world.films)
     Package.objects.filter(pk=world.films.pk).update(amount=1)
     assert order.items.get().amount == order.invoice.amount == 12900
+
+
+@pytest.mark.parametrize("changed", [{}, {"amount": 5000}, {"duration_days": 7}])
+def test_a_second_tap_has_the_same_order_unless_the_package_has_changed(world: World, changed: dict[str, int]) -> None:
+    """Who taps again pays what the page shows now, and gets it for as long as the page says now."""
+    link = world.link()
+
+    def tap() -> Order:
+        world.films.refresh_from_db()
+        amount = world.films.amount
+        payment = checkout.start(link=link, bill_ids=[], package_ids=[world.films.pk], amount_shown=amount, now=NOW)
+        return Order.objects.get(
+            invoice__payment_items__payment=payment, invoice__payment_items__version=payment.version
+        )
+
+    first = tap()
+    if changed:
+        Package.objects.filter(pk=world.films.pk).update(**changed)
+    second = tap()
+    assert (second == first) is (not changed)
+    world.films.refresh_from_db()
+    bought = second.items.get()
+    assert (bought.amount, bought.duration_days) == (world.films.amount, world.films.duration_days)
 
 
 @pytest.mark.parametrize(

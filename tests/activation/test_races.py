@@ -5,10 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from activation import expiry, fulfilment, jobs, progress, subscribers, sweep
-from activation.models import Activation, ActivationJob, Order
+from activation.models import Activation, ActivationJob, Order, OrderItem
 from activation.provisioners.simulator import Fault, Simulator
 from billing import events, payments
 from billing.events import InvoicePaid
@@ -173,3 +173,22 @@ def test_a_person_and_a_worker_at_one_parked_job(world: World, network: Simulato
     assert sorted(pressed) == [False, False, True]  # type: ignore[type-var]
     jobs.run_due(at(2))
     assert_on_once(network, 1)
+
+
+def test_rows_that_point_to_a_locked_one_do_not_wait(world: World) -> None:
+    """Whoever writes about an order or a service that is being changed would else hold up, or be held up by, money."""
+    activation, order = world.suspended_tv(), made.order_of(world.tap(world.films))
+    payment = world.buy(bills=(world.bill(),))
+
+    def write() -> None:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '500ms'")
+            OrderItem.objects.create(order=order, package=world.data, amount=1, duration_days=1)
+            fulfilment.job_for(activation, ActivationJob.Kind.END, "end-of-it", NOW).save()
+
+    with transaction.atomic():
+        assert fulfilment.begin(order, payment_id=payment.pk, now=NOW)
+        assert not fulfilment.restore(activation, payment_id=payment.pk, now=NOW)
+        race(write)
+    assert OrderItem.objects.filter(order=order).count() == 2
