@@ -158,12 +158,13 @@ def _call(function: Callable[[], T]) -> T:
 
 
 def _read(intent: stripe.PaymentIntent) -> GatewayPayment:
-    details = _part(_part(intent, "latest_charge"), "payment_method_details")
-    card = _part(details, "card")
     error = _part(intent, "last_payment_error")
+    status = _status(intent)
+    details = _refused(error) if status == "failed" else _charged(intent)
+    card = _part(details, "card")
     return GatewayPayment(
         reference=intent.id,
-        status=_status(intent),
+        status=status,
         amount=intent.amount,
         currency=intent.currency.upper(),
         amount_received=_part(intent, "amount_received") or 0,
@@ -174,6 +175,15 @@ def _read(intent: stripe.PaymentIntent) -> GatewayPayment:
         failure_code=_part(error, "decline_code") or _part(error, "code") or "",
         client_secret=_part(intent, "client_secret") or "",
     )
+
+
+def _charged(intent: stripe.PaymentIntent) -> Any:
+    return _part(_part(intent, "latest_charge"), "payment_method_details")
+
+
+def _refused(error: Any) -> Any:
+    """What the last attempt was made with: one refused before a charge leaves the newest charge to an older attempt."""
+    return _part(error, "payment_method")
 
 
 def _part(of: Any, name: str) -> Any:

@@ -59,6 +59,7 @@ class Payment(models.Model):
     created_at = models.DateTimeField()
     touched_at = models.DateTimeField(help_text="When the customer or the gateway last did something.")
     checked_at = models.DateTimeField(null=True, blank=True, help_text="When we last asked the gateway.")
+    answered_at = models.DateTimeField(null=True, blank=True, help_text="When the gateway last said how it stands.")
     succeeded_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
 

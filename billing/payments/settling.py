@@ -46,7 +46,7 @@ def settle(payment_id: int, truth: GatewayPayment, now: datetime) -> bool:
     if not (payment.gateway_reference == truth.reference if payment.gateway_reference else is_named):
         log.error("another_gateway_object", payment=payment.reference)
         return False
-    learned = _learn_reference(payment, truth)
+    learned = _hear(payment, truth, now)
     target = Status(truth.status)
     if payment.status == target or payment.status not in Payment.ALLOWED_FROM[target]:
         return learned
@@ -62,12 +62,13 @@ def settle(payment_id: int, truth: GatewayPayment, now: datetime) -> bool:
     return True
 
 
-def _learn_reference(payment: Payment, truth: GatewayPayment) -> bool:
-    if payment.gateway_reference is not None:
-        return False
+def _hear(payment: Payment, truth: GatewayPayment, now: datetime) -> bool:
+    """Keep that the gateway answered, even if with nothing new; True when it told us of its object."""
+    is_new = payment.gateway_reference is None
     payment.gateway_reference = truth.reference
-    payment.save(update_fields=["gateway_reference"])
-    return True
+    payment.answered_at = now
+    payment.save(update_fields=["gateway_reference", "answered_at"])
+    return is_new
 
 
 def move(payment: Payment, target: Payment.Status, now: datetime, **fields: object) -> None:

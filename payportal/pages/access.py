@@ -7,11 +7,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from billing import links
-from billing.models import PaymentLink
+from billing.models import Payment, PaymentLink
 from payportal.pages import errors, language, robots, shell
 from payportal.pages.requests import LinkRequest, OperatorRequest
 
 COOKIE = "link"
+BEGAN = "began"
 LinkView = Callable[..., HttpResponse]
 
 
@@ -67,3 +68,29 @@ def remember(request: HttpRequest, response: HttpResponse, link: PaymentLink) ->
         httponly=True,
         samesite="Lax",
     )
+
+
+def status_path(payment: Payment) -> str:
+    """The address of a payment's status page."""
+    return f"/s/{links.status_token(payment)}"
+
+
+def remember_payment(request: LinkRequest, response: HttpResponse, payment: Payment) -> None:
+    """Let the payment's status page know this browser again, in which the link's own cookie opens the way back.
+
+    That cookie isn't sent to the status page, and banks return to browsers that don't have it.
+    """
+    response.set_cookie(
+        BEGAN,
+        "1",
+        path=status_path(payment),
+        expires=request.link.expires_at,
+        secure=request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def way_back(request: HttpRequest, payment: Payment) -> str:
+    """The payment page, for the browser in which it was opened; nothing for any other."""
+    return f"/p/{payment.link.selector}/" if BEGAN in request.COOKIES else ""

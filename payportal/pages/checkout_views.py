@@ -71,7 +71,9 @@ def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpRespon
     found = checkout_page.payments_of(request.link)
     own = found.own_open
     if own and own.status == Payment.Status.PROCESSING:
-        return shell.private(HttpResponseRedirect(f"/s/{links.status_token(own)}"))
+        response = shell.private(HttpResponseRedirect(access.status_path(own)))
+        access.remember_payment(request, response, own)
+        return response
     if found.elsewhere:
         return _show_elsewhere(request, found.elsewhere)
     page = _page(request, found, ticked)

@@ -4,9 +4,11 @@ What was begun is not lost: it stands in the database or at the gateway, and the
 """
 
 from collections.abc import Callable
+from threading import Thread
+from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connections
 from django.http import HttpRequest, HttpResponse
 from redis.exceptions import ConnectionError as ValkeyConnectionError
 from redis.exceptions import RedisError
@@ -48,7 +50,22 @@ def answer(request: HttpRequest) -> HttpResponse:
     return response
 
 
+def replace_dead_connections(database: Any = None) -> Thread | None:
+    """Have this process's idle connections looked at: where one was found dead, the others mostly are.
+
+    Without this each of them would fail one customer after the database was restarted, the last maybe hours later. In a
+    thread, since a network that swallows everything lets even the looking wait.
+    """
+    pool = getattr(database or connections["default"], "pool", None)
+    if pool is None:
+        return None
+    looking = Thread(target=pool.check, name="pool-check", daemon=True)
+    looking.start()
+    return looking
+
+
 def _told(request: HttpRequest, error: Exception) -> HttpResponse:
     # The error's own text may carry parameters of a query, and those are persons' data.
     log.error("outage", error=type(error).__name__)
+    replace_dead_connections()
     return answer(request)

@@ -9,16 +9,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from activation import checkout
 from activation.ordering import NotOnOffer
-from billing import links, payments
+from billing import payments
 from billing.gateways.base import GatewayError, GatewayUnknown
 from billing.models import Payment
 from payportal.pages import access, asking, checkout_page, errors, shell, ticks
 from payportal.pages.checkout_page import LinkPayments
-from payportal.pages.requests import LinkRequest, OperatorRequest
+from payportal.pages.requests import LinkRequest
 
 
 @require_GET
-def state(request: OperatorRequest, selector: str) -> JsonResponse:
+def state(request: LinkRequest, selector: str) -> JsonResponse:
     """How things stand, asked by the script before paying is possible: on load, on coming back, after silence.
 
     ``known``: the cookie opens the link. ``go``: where to go instead of paying here. The script sends what its page
@@ -27,23 +27,32 @@ def state(request: OperatorRequest, selector: str) -> JsonResponse:
     link = access.by_cookie(request, selector)
     if link is None:
         return _json({"known": False, "go": None})
-    base = f"/p/{link.selector}/"
+    request.link = link
     found = checkout_page.payments_of(link)
     if found.own_open:
         asking.ask(found.own_open, timezone.now())
         found = checkout_page.payments_of(link)
     version = checkout_page.version(checkout_page.owed(link))
-    answer = {"known": True, "go": _where(request, found, base, version), "version": version}
-    return _json(answer)
+    answer = {"known": True, "version": version}
+    payment = _to_be_shown(request, found)
+    if payment:
+        return _to_status(request, payment, answer)
+    return _json({**answer, "go": _where(request, found, version)})
 
 
-def _where(request: OperatorRequest, found: LinkPayments, base: str, version: int) -> str | None:
-    """Where a page that shows something else than the truth must go; None when it may stay."""
+def _to_be_shown(request: LinkRequest, found: LinkPayments) -> Payment | None:
+    """A payment of this link that a page which doesn't know of it must go to."""
     own = found.own_open
     if own and own.status == Payment.Status.PROCESSING:
-        return _status_path(own)
+        return own
     if found.own_succeeded and request.GET.get("paid") != str(len(found.own_succeeded)):
-        return _status_path(found.own_succeeded[-1])
+        return found.own_succeeded[-1]
+    return None
+
+
+def _where(request: LinkRequest, found: LinkPayments, version: int) -> str | None:
+    """Where a page that shows something else than the truth must go; None when it may stay."""
+    base = f"/p/{request.link.selector}/"
     if found.elsewhere:
         return base
     return f"{base}?changed=1" if request.GET.get("v", str(version)) != str(version) else None
@@ -83,13 +92,18 @@ def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> Json
         return _json({"go": f"{base}?changed=1"}, status=409)
     except (payments.PaymentInProgress, payments.PaymentGone) as stopped:
         stopped.payment.operator = request.operator
-        return _json({"go": _status_path(stopped.payment)}, status=409)
+        return _to_status(request, stopped.payment, {}, status=409)
     except payments.BillsTaken:
         return _json({"go": base}, status=409)
-    except (GatewayUnknown, GatewayError):
+    except GatewayUnknown:
         return _json({"note": "silence"}, status=503)
-    status = request.build_absolute_uri(_status_path(payment))
-    return _json({"client_secret": opened.client_secret, "return_url": status})
+    except GatewayError:
+        # It will say no to this sum again: trying once more is no next step.
+        return _json({"note": "refusal"}, status=422)
+    address = request.build_absolute_uri(access.status_path(payment))
+    response = _json({"client_secret": opened.client_secret, "return_url": address})
+    access.remember_payment(request, response, payment)
+    return response
 
 
 @require_POST
@@ -120,8 +134,10 @@ def waiting(request: LinkRequest) -> HttpResponse:
     return shell.private(response)
 
 
-def _status_path(payment: Payment) -> str:
-    return f"/s/{links.status_token(payment)}"
+def _to_status(request: LinkRequest, payment: Payment, answer: Mapping[str, object], status: int = 200) -> JsonResponse:
+    response = _json({**answer, "go": access.status_path(payment)}, status)
+    access.remember_payment(request, response, payment)
+    return response
 
 
 def _json(answer: Mapping[str, object], status: int = 200) -> JsonResponse:

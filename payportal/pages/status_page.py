@@ -19,8 +19,10 @@ from payportal.pages import wording
 
 # After this long we say that it takes longer than usual.
 SLOW_AFTER = timedelta(seconds=30)
-# After this long a payment that nobody has confirmed was left by its payer.
+# After this long a payment that nobody has confirmed was left by its payer: if the gateway said so after that time, and
+# not longer ago than it takes to ask once more. No answer is no "nothing was taken".
 LEFT_AFTER = timedelta(seconds=90)
+HEARD_WITHIN = timedelta(seconds=90)
 # Until then a refusal is watched: the next attempt may have begun on another page.
 WATCHED_FOR = timedelta(seconds=30)
 
@@ -61,13 +63,18 @@ class StatusPage:
     heading: str
     lead: str
     small: str = ""
+    facts: Sequence[tuple[str, str]] = ()
     steps: Sequence[Step] = ()
     receipt: str = ""
-    back: str = ""
 
     @property
     def is_final(self) -> bool:
         return not self.poll_seconds
+
+    @property
+    def is_unpaid(self) -> bool:
+        """Whether there is nothing to wait for and something to pay."""
+        return self.state in (DECLINED, CANCELED, LEFT)
 
 
 def version(payment: Payment, now: datetime) -> str:
@@ -76,12 +83,11 @@ def version(payment: Payment, now: datetime) -> str:
 
 
 def build(payment: Payment, operator: Operator, language: str, now: datetime) -> StatusPage:
-    """The page's content."""
+    """The page's content, as it is for every browser."""
     if payment.status == Payment.Status.SUCCEEDED:
         return _paid(payment, operator, language, now)
     amount = format_money(payment.amount, payment.currency, language)
     seen = version(payment, now)
-    back = f"/p/{payment.link.selector}/"
     if payment.status == Payment.Status.FAILED:
         return StatusPage(
             state=DECLINED,
@@ -91,7 +97,7 @@ def build(payment: Payment, operator: Operator, language: str, now: datetime) ->
             heading=_("Your bank said no"),
             lead=_("Nothing was taken from your account."),
             small=_("Banks don’t tell us why. Another card usually works, or try again after a word with your bank."),
-            back=back,
+            facts=_refused(payment, amount),
         )
     if payment.status == Payment.Status.CANCELED:
         return StatusPage(
@@ -101,12 +107,11 @@ def build(payment: Payment, operator: Operator, language: str, now: datetime) ->
             look="",
             heading=_("This payment was stopped"),
             lead=_("Nothing was taken from your account."),
-            back=back,
         )
-    return _under_way(payment, seen, amount, back, now)
+    return _under_way(payment, seen, amount, now)
 
 
-def _under_way(payment: Payment, seen: str, amount: str, back: str, now: datetime) -> StatusPage:
+def _under_way(payment: Payment, seen: str, amount: str, now: datetime) -> StatusPage:
     state = _by_the_clock(payment, now) or PAYING
     if state == LEFT:
         return StatusPage(
@@ -116,17 +121,25 @@ def _under_way(payment: Payment, seen: str, amount: str, back: str, now: datetim
             look="",
             heading=_("Not paid yet"),
             lead=_("Nothing was taken from your account."),
-            back=back,
         )
+    is_slow = state == SLOW
     return StatusPage(
         state=state,
         version=seen,
         poll_seconds=POLL_SECONDS[state],
         look="wait",
         heading=_("Paying %(sum)s") % {"sum": amount},
-        lead=_("It takes longer than usual.") if state == SLOW else _("This takes a few seconds."),
-        small=_("You can close this page. We’ll send you the receipt."),
+        lead=_("It takes longer than usual.") if is_slow else _("This takes a few seconds."),
+        small=_("You can close this page; we’ll send you word.")
+        if is_slow
+        else _("You can close this page. We’ll send you the receipt."),
     )
+
+
+def _refused(payment: Payment, amount: str) -> list[tuple[str, str]]:
+    facts = [(_("Still to pay"), amount)]
+    how = wording.method(payment.method, payment.card_last4)
+    return [*facts, (_("Refused"), how)] if how else facts
 
 
 def _by_the_clock(payment: Payment, now: datetime) -> str:
@@ -134,10 +147,15 @@ def _by_the_clock(payment: Payment, now: datetime) -> str:
     if payment.status == Payment.Status.PROCESSING:
         return SLOW if age > SLOW_AFTER else ""
     if payment.status == Payment.Status.CREATED:
-        return LEFT if age > LEFT_AFTER else ""
+        return LEFT if _is_left(payment, now) else SLOW if age > LEFT_AFTER else ""
     if payment.status == Payment.Status.FAILED:
         return DECLINED if age > WATCHED_FOR else ""
     return ""
+
+
+def _is_left(payment: Payment, now: datetime) -> bool:
+    heard = payment.answered_at
+    return heard is not None and heard - payment.touched_at > LEFT_AFTER and now - heard < HEARD_WITHIN
 
 
 def _paid(payment: Payment, operator: Operator, language: str, now: datetime) -> StatusPage:

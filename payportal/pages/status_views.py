@@ -1,5 +1,7 @@
 """The page that banks return to: one payment, told as it goes, until it has ended."""
 
+from typing import Any
+
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
@@ -9,7 +11,6 @@ from billing import links
 from billing.models import Payment
 from payportal.pages import access, asking, errors, language, shell, status_page
 from payportal.pages.requests import OperatorRequest
-from payportal.pages.status_page import StatusPage
 
 # htmx stops polling at this status, and shows what comes with it.
 STOP_POLLING = 286
@@ -23,7 +24,7 @@ def status(request: OperatorRequest, token: str) -> HttpResponse:
         payment = _current(request, token)
     except links.LinkUnusable:
         return errors.gone(request)
-    context = {"status": _build(request, payment), "token": token, "script": shell.asset("js/status.js")}
+    context = {**_context(request, payment, token), "script": shell.asset("js/status.js")}
     return shell.page(request, "pages/status.html", kind="status", context=context)
 
 
@@ -36,10 +37,9 @@ def part(request: OperatorRequest, token: str) -> HttpResponse:
         return shell.private(HttpResponse(status=STOP_POLLING))
     if request.GET.get("v", "") == status_page.version(payment, timezone.now()):
         return shell.private(HttpResponse(status=204))
-    shown = _build(request, payment)
-    context = {"status": shown, "token": token, "is_part": True, "brand_name": request.operator.name}
+    context = {**_context(request, payment, token), "is_part": True, "brand_name": request.operator.name}
     body = shell.render("partials/status.html", context)
-    return shell.private(HttpResponse(body, status=STOP_POLLING if shown.is_final else 200))
+    return shell.private(HttpResponse(body, status=STOP_POLLING if context["status"].is_final else 200))
 
 
 def _current(request: OperatorRequest, token: str) -> Payment:
@@ -50,6 +50,7 @@ def _current(request: OperatorRequest, token: str) -> Payment:
     return payment
 
 
-def _build(request: OperatorRequest, payment: Payment) -> StatusPage:
+def _context(request: OperatorRequest, payment: Payment, token: str) -> dict[str, Any]:
     language.prefer(request, payment.customer.language)
-    return status_page.build(payment, request.operator, get_language() or "en", timezone.now())
+    shown = status_page.build(payment, request.operator, get_language() or "en", timezone.now())
+    return {"status": shown, "token": token, "back": access.way_back(request, payment) if shown.is_unpaid else ""}

@@ -1,20 +1,12 @@
 """Addresses of what a customer's phone shows. All posts go below ``/p/<selector>/``, where the cookie is sent."""
 
-from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from payportal.pages import checkout_views, paying_views, receipt_views, status_views
-
-
-def no_icon(request: HttpRequest) -> HttpResponse:
-    """Browsers ask for an icon by themselves; there is none."""
-    response = HttpResponse(status=204)
-    response["Cache-Control"] = "public, max-age=86400"
-    return response
-
+from payportal.pages import checkout_views, icon, paying_views, receipt_views, status_views
 
 urlpatterns = [
-    path("favicon.ico", no_icon),
+    path("favicon.ico", icon.icon),
+    path("icon.svg", icon.icon, name="icon"),
     path("p/<str:selector>/", checkout_views.link_page, name="link-page"),
     path("p/<str:selector>/state", paying_views.state, name="link-state"),
     path("p/<str:selector>/sum", checkout_views.show_sum, name="link-sum"),

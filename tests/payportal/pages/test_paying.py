@@ -11,6 +11,7 @@ from billing import links, payments
 from billing.models import Invoice, LedgerEntry, Payment, PaymentLink
 from payportal.demo.stripe_standin import StandIn
 from tests import world
+from tests.payportal.pages.conftest import PHONE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 JSON = {"accept": "application/json"}
@@ -140,6 +141,30 @@ def test_a_payment_that_succeeded_is_not_taken_over(standin: StandIn, opened: Ph
     assert Payment.objects.get().status == "succeeded"
     assert "Nothing to pay" in phone.get(f"/p/{second.selector}/").content.decode()
     assert LedgerEntry.objects.filter(kind="payment").count() == 1
+
+
+def test_only_the_browser_that_pays_is_known_to_its_status_page(standin: StandIn, opened: Phone) -> None:
+    started = opened.pay()[1]
+    world.confirm(standin, started["client_secret"], world.DECLINED_CARD)
+    address = started["return_url"].removeprefix("http://testserver")
+    cookie = opened.client.cookies["began"]
+    assert (cookie["path"], cookie["httponly"], cookie["samesite"]) == (address, True, "Lax")
+    assert "Try again" in opened.client.get(address).content.decode()
+    elsewhere = Client(headers={"user-agent": PHONE})
+    assert "Try again" not in elsewhere.get(address).content.decode()
+
+
+def test_a_sum_that_stripe_refuses_leads_to_the_help_number(opened: Phone, standin: StandIn) -> None:
+    """Trying again would be refused again: the page has words of its own for it."""
+    page = opened.client.get(opened.base).content.decode()
+    note = re.findall(r'<template data-note="refusal">(.*?)</template>', page)[0]
+    assert "Please call us:" in note
+    assert 'href="tel:+441632960018"' in note
+    too_much = 9_999_999_99  # Stripe takes eight digits
+    Invoice.objects.filter(amount=39900).update(amount=too_much)
+    opened.version = re.findall(r'data-version="(\d+)"', opened.client.get(opened.base).content.decode())
+    assert opened.pay(too_much + 64800) == (422, {"note": "refusal"})
+    assert opened.state()["go"] is None
 
 
 def test_a_silent_gateway_is_said_in_words(opened: Phone, standin: StandIn) -> None:

@@ -12,7 +12,7 @@ from activation.models import Package
 from billing import links, payments
 from billing.models import Invoice, LinkEvent, Payment, PaymentLink
 from payportal.demo.stripe_standin import StandIn
-from payportal.pages import asking
+from payportal.pages import access, asking
 from tests import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,7 +143,8 @@ def test_a_refusal_says_that_nothing_was_taken(standin: StandIn, phone: Client, 
     shown = phone.get(path(payment)).content.decode()
     assert "Your bank said no" in shown
     assert "Nothing was taken from your account." in shown
-    assert f'href="/p/{payment.link.selector}/"' in shown
+    assert "Still to pay" in shown
+    assert "card ending 0002" in shown.lower()
     # It is watched for a while, then that was all.
     assert phone.get(f"{path(payment)}/part?v=1").status_code == 200
     Payment.objects.filter(pk=payment.pk).update(touched_at=timezone.now() - timedelta(minutes=1))
@@ -184,6 +185,34 @@ def test_a_payment_left_by_its_payer_says_so(phone: Client, payment: Payment) ->
     assert answer.status_code == 200
     assert "Not paid yet" in answer.content.decode()
     assert phone.get(f"{path(payment)}/part?v={newest}l").status_code == 204
+
+
+def test_without_an_answer_nobody_says_that_nothing_was_taken(
+    standin: StandIn, phone: Client, payment: Payment
+) -> None:
+    confirm(standin, payment)  # the money is taken, and Stripe falls silent
+    standin.stop()
+    five_minutes_ago = timezone.now() - timedelta(minutes=5)
+    for heard in (None, five_minutes_ago, five_minutes_ago + timedelta(minutes=2)):
+        Payment.objects.update(touched_at=five_minutes_ago, answered_at=heard, checked_at=five_minutes_ago)
+        shown = phone.get(path(payment)).content.decode()
+        assert "It takes longer than usual." in shown
+        assert "we’ll send you word" in shown
+        assert "Nothing was taken" not in shown
+        assert "Try again" not in shown
+
+
+def test_the_way_back_is_for_the_browser_that_has_the_link(phone: Client, payment: Payment) -> None:
+    """Banks return to other browsers; the link's page would not open there, and its selector is not for them."""
+    payments.cancel(payment.pk, timezone.now())
+    stranger = phone.get(path(payment)).content.decode()
+    assert "To pay, go back to where you began." in stranger
+    assert payment.link.selector not in stranger
+    assert "+44 1632 960018" in stranger
+    phone.cookies[access.BEGAN] = "1"
+    own = phone.get(path(payment)).content.decode()
+    assert f'<a class="btn" href="/p/{payment.link.selector}/">Try again</a>' in own
+    assert "To pay, go back" not in own
 
 
 def test_processing_keeps_its_page_and_its_link_shows_it(phone: Client, payment: Payment) -> None:
