@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from billing import gateway_events, waking
 from billing.gateways.base import InvalidSignature
+from payportal.pages import outage
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,7 @@ def stripe(request: HttpRequest, account: str) -> HttpResponse:
         return _answer(404)
     except (DatabaseError, InterfaceError):
         log.exception("webhook_not_kept")
+        outage.replace_dead_connections()
         return _answer(503)
     if event_id is not None:
         waking.wake("billing.process_gateway_event", event_id)

@@ -6,36 +6,47 @@ from urllib.parse import quote
 
 import pytest
 from django.conf import settings
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from payportal import environment
+from payportal.pages import outage
 
 AWAY_SECONDS = 4.0
 
 
 @pytest.mark.django_db
-def test_a_connection_that_died_in_the_pool_is_lent_to_nobody() -> None:
+def test_one_dead_connection_has_the_others_replaced() -> None:
     """CASES fault 15: after a restart each of them would fail one customer, whenever that comes."""
     url = f"postgresql://{settings.DATABASES['default']['USER']}@/unused"
-    told = environment.database(url, pool=1, timeout_seconds=5)
+    told = environment.database(url, pool=3, timeout_seconds=5)
     how = {"OPTIONS": told["OPTIONS"], "CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": told["CONN_HEALTH_CHECKS"]}
     pooled = DatabaseWrapper({**connection.settings_dict, **how}, alias="pooled")
 
     def backend() -> int:
-        """The server process behind the connection that is lent now."""
-        with pooled.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid()")
-            found = cursor.fetchone()[0]
-        pooled.close()
-        return int(found)
+        """The server process behind the connection that is lent now; the pool lends them in turn."""
+        try:
+            with pooled.cursor() as cursor:
+                cursor.execute("SELECT pg_backend_pid()")
+                return int(cursor.fetchone()[0])
+        finally:
+            pooled.close()
 
     try:
-        first = backend()
+        backend()
+        assert pooled.pool is not None
+        pooled.pool.wait()
+        first = {backend() for _ in range(6)}
+        assert len(first) == 3
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [first])
-        assert backend() != first
+            cursor.execute("SELECT pg_terminate_backend(pid, 5000) FROM unnest(%s) AS pid", [list(first)])
+        with pytest.raises(OperationalError):
+            backend()
+        looking = outage.replace_dead_connections(pooled)
+        assert looking
+        looking.join(10)
+        assert not first & {backend() for _ in range(6)}
     finally:
         pooled.close_pool()
 
