@@ -145,7 +145,7 @@ def test_a_payment_that_goes_on_is_followed_beyond_its_link(
     page = agent.get(_address(brisvik, model))
     assert page.status_code == 200
     assert "Link withdrawn" in page.content.decode()
-    Payment.objects.update(status=Payment.Status.CANCELED)
+    Payment.objects.update(status=Payment.Status.CANCELED, canceled_at=timezone.now())
     assert agent.get(_address(brisvik, model), {"v": page.context["pulse"].version}).status_code == 286
 
 
