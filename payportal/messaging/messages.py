@@ -24,8 +24,9 @@ Status = Message.Status
 # The task that calls deliver(); by name, since a web process has imported no tasks.
 DELIVER = "messaging.deliver"
 
-# How long one worker may be at a message before another asks what became of it.
-LEASE = timedelta(seconds=60)
+# How long one worker may be at a message before another asks what became of it: longer than a channel that answers
+# takes, and with a sweep (20 s) after it still within the minute in which a killed worker's work is done.
+LEASE = timedelta(seconds=35)
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(hours=1)
 # With doubling pauses this is about seven hours: after that, news of a payment is no news.
