@@ -247,16 +247,35 @@ def test_a_late_word_of_processing_does_not_hold_the_bills_for_good(standin: Sta
 def test_trying_again_after_a_decline_is_declined_no_more(client, standin: StandIn, account, link) -> None:
     """CASES fault 5: who has just paid never reads that the bank said no, though it was asked a moment ago."""
     bill = world.bill(account)
-    opened = payments.open_at_gateway(tap(link, bill).pk, NOW)
+    now = timezone.now()
+    opened = payments.open_at_gateway(tap(link, bill, now=now).pk, now)
     world.confirm(standin, opened.client_secret, world.DECLINED_CARD)
-    assert payments.refresh(opened.payment.pk, NOW).status == "failed"
-    again = payments.open_at_gateway(tap(link, bill, now=timezone.now()).pk, NOW)
+    assert payments.refresh(opened.payment.pk, now).status == "failed"
+    again = payments.open_at_gateway(tap(link, bill, now=timezone.now()).pk, timezone.now())
     assert (again.payment.status, again.payment.failure_code) == ("created", "")
     Payment.objects.update(checked_at=timezone.now())
     world.confirm(standin, again.client_secret)
     page = client.get(f"/s/{links.status_token(again.payment)}", headers={"host": "brisvik.test"}).content.decode()
     assert "Your bank said no" not in page
     assert "Paying" in page
+
+
+def test_a_refusal_that_the_gateway_forgot_when_more_was_ticked_does_no_harm(standin: StandIn, account, link) -> None:
+    """Stripe clears its error at every update: the second refusal is told, and the good card pays the new sum."""
+    first, more = world.bill(account, 500), world.bill(account, 700)
+    opened = payments.open_at_gateway(tap(link, first).pk, NOW)
+    world.confirm(standin, opened.client_secret, world.DECLINED_CARD)
+    assert payments.refresh(opened.payment.pk, NOW).status == "failed"
+    again = payments.open_at_gateway(tap(link, first, more).pk, NOW)
+    assert payments.refresh(again.payment.pk, NOW).status == "created"
+    world.confirm(standin, again.client_secret, world.DECLINED_CARD)
+    assert payments.refresh(again.payment.pk, NOW).status == "failed"
+    world.confirm(standin, again.client_secret)
+    assert payments.refresh(again.payment.pk, NOW).status == "succeeded"
+    kinds = list(again.payment.events.order_by("pk").values_list("kind", flat=True))
+    assert kinds == ["pay_tapped", "failed", "pay_tapped", "failed", "succeeded"]
+    assert Payment.objects.get().amount_received == 1200
+    world.assert_books_balance()
 
 
 def test_others_may_write_about_a_payment_while_it_is_settled(standin: StandIn, account, link) -> None:

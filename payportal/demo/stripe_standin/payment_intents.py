@@ -181,6 +181,8 @@ def update(work: Work, identifier: str, params: Object) -> Object:
     if "metadata" in params:
         intent["metadata"] = metadata(intent["metadata"], params["metadata"])
     attach(work, intent, params)
+    # "It will be cleared if the PaymentIntent is later updated for any reason": new and refused look alike again.
+    intent["last_payment_error"] = None
     return intent
 
 

@@ -56,6 +56,19 @@ def test_a_declined_card_and_then_a_good_one(
     assert len(standin.objects("charge")) == 2
 
 
+@pytest.mark.parametrize("changed", [{"amount": 70000}, {"metadata": {"version": "2"}}])
+def test_any_update_forgets_the_refusal(client: stripe.StripeClient, changed: dict[str, object]) -> None:
+    """The SDK's own words on ``last_payment_error``; a refused update changes nothing."""
+    intent = make_intent(client)
+    with pytest.raises(stripe.CardError):
+        pay(client, intent.id, "pm_card_chargeDeclined")
+    with pytest.raises(stripe.InvalidRequestError):
+        client.v1.payment_intents.update(intent.id, {"amount": -1})
+    assert client.v1.payment_intents.retrieve(intent.id).last_payment_error is not None
+    assert client.v1.payment_intents.update(intent.id, changed).last_payment_error is None  # type: ignore[arg-type]
+    assert client.v1.payment_intents.retrieve(intent.id).last_payment_error is None
+
+
 @pytest.mark.parametrize("number", ["4000002500003155", "4000000000003220"])
 @pytest.mark.parametrize("is_approved", [True, False])
 def test_the_bank_is_asked(standin: StandIn, client: stripe.StripeClient, number: str, is_approved: bool) -> None:

@@ -55,7 +55,8 @@ def test_an_attempt_is_declined_then_paid_then_refunded(either: stripe.StripeCli
     assert (after.status, after.amount_received) == ("requires_payment_method", 0)
     assert after.last_payment_error is not None
 
-    assert intents.update(intent.id, {"amount": 70000}).amount == 70000
+    updated = intents.update(intent.id, {"amount": 70000})
+    assert (updated.amount, updated.status, updated.last_payment_error) == (70000, "requires_payment_method", None)
     paid = intents.confirm(intent.id, {"payment_method": "pm_card_visa", "expand": ["latest_charge"], **BACK})
     assert (paid.status, paid.amount_received) == ("succeeded", 70000)
     assert isinstance(paid.latest_charge, stripe.Charge)
