@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import connection
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from billing import gateways, payments
 from billing.gateways.base import GatewayError, GatewayPayment, GatewayUnknown
@@ -60,10 +60,12 @@ def process(event_id: int, now: datetime) -> bool:
         _postpone(event, type(error).__name__, now)
         return False
     except GatewayError as error:
-        note = str(error)
+        # Other keys than those the event was signed for, or an object that nobody has: a person must see it.
+        _postpone(event, str(error), now)
+        return False
     except Exception as error:
         # A poison event is tried again and parked in the end; the others go on.
-        log.exception("gateway_event_failed", event=event.event_id)
+        log.exception("gateway_event_failed", gateway_event=event.event_id)
         _postpone(event, type(error).__name__, now)
         return False
     return bool(
@@ -74,7 +76,8 @@ def process(event_id: int, now: datetime) -> bool:
 
 
 def process_waiting(now: datetime) -> int:
-    """Process what was left lying; how many were done."""
+    """Process what was left lying; how many were done. Parked ones whose news came another way are done too."""
+    _finish_overtaken(now)
     waiting = GatewayEvent.objects.filter(status=Status.RECEIVED, next_attempt_at__lte=now).order_by("next_attempt_at")
     done = 0
     begun = time.monotonic()
@@ -114,9 +117,22 @@ def _claim(event_id: int, now: datetime) -> bool:
 def _postpone(event: GatewayEvent, error: str, now: datetime) -> None:
     wait = min(FIRST_WAIT_SECONDS * 2 ** (event.attempts - 1), LONGEST_WAIT_SECONDS)
     status = Status.PARKED if event.attempts >= ATTEMPTS else Status.RECEIVED
+    if status == Status.PARKED:
+        log.error("gateway_event_parked", gateway_event=event.event_id, error=error[:200])
     GatewayEvent.objects.filter(pk=event.pk, status=Status.RECEIVED).update(
         status=status, next_attempt_at=now + timedelta(seconds=wait), error=error[:200]
     )
+
+
+def _finish_overtaken(now: datetime) -> None:
+    """Take parked events off the list whose payment is settled: the sweep has brought what they had to say."""
+    settled = Payment.objects.filter(
+        gateway=OuterRef("gateway"),
+        gateway_account=OuterRef("gateway_account"),
+        gateway_reference=OuterRef("object_reference"),
+        status__in=[Payment.Status.SUCCEEDED, Payment.Status.CANCELED],
+    )
+    GatewayEvent.objects.filter(Exists(settled), status=Status.PARKED).update(status=Status.PROCESSED, processed_at=now)
 
 
 def _look_into(event: GatewayEvent, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from billing.gateways.base import Gateway
+from billing.gateways.base import Gateway, GatewayError
 from billing.gateways.stripe import StripeGateway
 
 if TYPE_CHECKING:
@@ -19,5 +19,8 @@ def get(code: str, account: str) -> Gateway:
 
 
 def of(payment: "Payment") -> Gateway:
-    """The gateway that a payment is made at."""
-    return get(payment.gateway, payment.gateway_account)
+    """The gateway that a payment is made at. Raises GatewayError when its account has no keys (any more)."""
+    try:
+        return get(payment.gateway, payment.gateway_account)
+    except KeyError:
+        raise GatewayError("account not configured") from None

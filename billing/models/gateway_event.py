@@ -29,7 +29,10 @@ class GatewayEvent(models.Model):
             models.UniqueConstraint(fields=["gateway", "gateway_account", "event_id"], name="gatewayevent_once")
         ]
         indexes = [
-            models.Index(fields=["next_attempt_at"], condition=models.Q(status="received"), name="gatewayevent_waiting")
+            models.Index(
+                fields=["next_attempt_at"], condition=models.Q(status="received"), name="gatewayevent_waiting"
+            ),
+            models.Index(fields=["received_at"], condition=models.Q(status="parked"), name="gatewayevent_parked"),
         ]
 
     def __str__(self) -> str:

@@ -52,6 +52,7 @@ class LedgerPosting(models.Model):
             models.CheckConstraint(
                 condition=~Q(account="credit") | Q(customer__isnull=False), name="ledgerposting_credit_has_customer"
             ),
+            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="ledgerposting_currency_iso"),
         ]
         indexes = [models.Index(fields=["account", "currency"], name="ledgerposting_account")]
 

@@ -24,7 +24,10 @@ class PaymentLink(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(expires_at__gt=models.F("created_at")), name="paymentlink_expires_later")
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=models.F("created_at")), name="paymentlink_expires_later"
+            ),
+            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="paymentlink_currency_iso"),
         ]
 
     def __str__(self) -> str:

@@ -80,6 +80,10 @@ class Payment(models.Model):
             models.CheckConstraint(
                 condition=~Q(status="succeeded") | Q(succeeded_at__isnull=False), name="payment_succeeded_has_time"
             ),
+            models.CheckConstraint(
+                condition=~Q(status="canceled") | Q(canceled_at__isnull=False), name="payment_canceled_has_time"
+            ),
+            models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="payment_currency_iso"),
         ]
         indexes = [models.Index(fields=["status", "touched_at"], name="payment_status_touched")]
 

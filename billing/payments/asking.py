@@ -10,6 +10,7 @@ from billing import audit, gateways, links
 from billing.gateways.base import Gateway, GatewayConflict, GatewayError, GatewayPayment, GatewayUnknown, PaymentRequest
 from billing.lib.transactions import whole
 from billing.models import Payment
+from billing.payments.flagging import flag_refused
 from billing.payments.releasing import release_all, release_leftovers
 from billing.payments.settling import move, settle
 from billing.payments.starting import PaymentInProgress, lock_link, lock_payment
@@ -67,7 +68,7 @@ def open_at_gateway(payment_id: int, now: datetime) -> Opened:
 
 
 def refresh(payment_id: int, now: datetime) -> Payment:
-    """Ask the gateway how it stands and settle what it says; no answer changes nothing.
+    """Ask the gateway how it stands and settle what it says; no answer changes nothing, a refusal calls a person.
 
     What the gateway was never asked for it can't know, and nobody has a secret by which that could be paid.
     """
@@ -79,6 +80,8 @@ def refresh(payment_id: int, now: datetime) -> Payment:
         settle(payment.pk, _object_of(payment, gateways.of(payment), now), now)
     except (GatewayUnknown, GatewayError, PaymentGone) as error:
         log.warning("gateway_not_asked", payment=payment.reference, error=type(error).__name__)
+        if isinstance(error, GatewayError):
+            flag_refused(payment.pk, error, now)
     return _load(payment_id)
 
 

@@ -9,6 +9,7 @@ from django.db.models import F, Q, QuerySet
 from billing.gateways.base import GatewayError, GatewayUnknown
 from billing.models import Payment
 from billing.payments.asking import cancel, refresh
+from billing.payments.flagging import GATEWAY_REFUSED, flag_refused
 
 log = structlog.get_logger(__name__)
 Status = Payment.Status
@@ -26,7 +27,8 @@ SECONDS = 30.0
 def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int:
     """Ask the gateway about every open payment that is due to be asked about; how many were asked about.
 
-    What was touched within the last hour is due each ``every``, the rest every ten minutes. What was created or
+    What was touched within the last hour is due each ``every``, the rest and what the gateway refused to speak of
+    every ten minutes. What was created or
     failed and untouched for 30 minutes is canceled at the gateway, and released on its answer (law 8). Raises nothing
     for a single payment.
     """
@@ -52,6 +54,8 @@ def _due(now: datetime, every: timedelta) -> QuerySet[Payment]:
             | ~recent & Q(checked_at__lte=now - RARELY)
             | left & Q(checked_at__lte=now - LEFT)
         )
+        # The gateway said no: it is on a person's list, and asking every few seconds would not mend it.
+        .exclude(needs_person=GATEWAY_REFUSED, checked_at__gt=now - RARELY)
         # Who was not asked about for longest: when there are more than can be asked in time, none waits for ever.
         .order_by(F("checked_at").asc(nulls_first=True), "touched_at")
     )
@@ -72,6 +76,8 @@ def _look_after(payment: Payment, now: datetime) -> None:
             refresh(payment.pk, now)
     except (GatewayUnknown, GatewayError) as error:
         log.warning("payment_not_canceled", payment=payment.reference, error=type(error).__name__)
+        if isinstance(error, GatewayError):
+            flag_refused(payment.pk, error, now)
     except Exception:
-        # One that can't be asked about (its account has no keys any more, say) must not stop those after it.
+        # One that fails in an unforeseen way must not stop those after it.
         log.exception("payment_not_looked_after", payment=payment.reference)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from billing import audit, invoices
+from billing import invoices
 from billing.models import InvoiceReservation, Payment, PaymentItem
 
 
@@ -40,18 +40,3 @@ def release_all(payment: Payment, now: datetime) -> None:
         reservation.released_at = now
         reservation.save(update_fields=["released_at"])
         invoices.void_draft(reservation.invoice_id, now)
-
-
-def flag(payment: Payment, reason: str, now: datetime) -> None:
-    """Put a payment on a person's work list; the first reason stays."""
-    if not payment.needs_person:
-        payment.needs_person = reason
-        Payment.objects.filter(pk=payment.pk).update(needs_person=reason)
-        audit.record(
-            actor="system:payments",
-            verb="flag-payment",
-            subject_reference=f"payment:{payment.reference}",
-            reason=reason,
-            now=now,
-            operator=payment.operator,
-        )

@@ -9,7 +9,8 @@ from billing import events, invoices, ledger, links
 from billing.gateways.base import GatewayPayment
 from billing.lib.transactions import whole
 from billing.models import Invoice, Payment, PaymentAllocation, PaymentItem
-from billing.payments.releasing import flag, items, release_all
+from billing.payments.flagging import GATEWAY_REFUSED, flag, unflag
+from billing.payments.releasing import items, release_all
 from billing.payments.starting import lock_invoices, lock_link, lock_payment
 
 log = structlog.get_logger(__name__)
@@ -47,6 +48,8 @@ def settle(payment_id: int, truth: GatewayPayment, now: datetime) -> bool:
         log.error("another_gateway_object", payment=payment.reference)
         return False
     learned = _hear(payment, truth, now)
+    # It answers again: somebody has mended the keys.
+    unflag(payment, GATEWAY_REFUSED, now)
     target = Status(truth.status)
     if payment.status == target or payment.status not in Payment.ALLOWED_FROM[target]:
         return learned

@@ -151,6 +151,17 @@ def test_a_poison_event_is_parked_and_the_others_go_on(standin: StandIn, paid: P
     assert gateway_events.process_waiting(NOW) == 1
 
 
+def test_an_event_that_fails_in_an_unforeseen_way_is_tried_later(standin: StandIn, paid: Payment) -> None:
+    """Its gateway is not configured any more, say; the events after it are processed."""
+    for number in (1, 2):
+        receive(event_body(f"evt_{number}", paid.gateway_reference or ""))
+    GatewayEvent.objects.filter(event_id="evt_1").update(gateway="a gateway that we no longer have")
+    assert gateway_events.process_waiting(NOW) == 1
+    broken = GatewayEvent.objects.get(event_id="evt_1")
+    assert (broken.status, broken.error) == ("received", "KeyError")
+    assert broken.next_attempt_at > NOW
+
+
 def post(client: Client, body: bytes, headers: dict[str, str]) -> int:
     answer = client.post("/webhooks/stripe/default", body, content_type="application/json", headers=headers)
     return answer.status_code
