@@ -36,7 +36,8 @@ PAYING, SLOW, LEFT, DECLINED, CANCELED, SWITCHING, DELAYED, ON = (
     "delayed",
     "on",
 )
-POLL_SECONDS = {PAYING: 1, SWITCHING: 1, DECLINED: 2, SLOW: 5, LEFT: 5, DELAYED: 10}
+# In milliseconds. Networks answer within a second or so, and "nothing new" costs one query.
+POLL = {PAYING: 1000, SWITCHING: 500, DECLINED: 2000, SLOW: 5000, LEFT: 5000, DELAYED: 10_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,12 @@ class Step:
 class StatusPage:
     """Everything the status template needs. ``look`` moves the switch: wait, on or nothing.
 
-    ``poll_seconds`` is how often it asks for news; 0 where there will be none.
+    ``poll_ms`` is how often it asks for news; 0 where there will be none.
     """
 
     state: str
     version: str
-    poll_seconds: int
+    poll_ms: int
     look: str
     heading: str
     lead: str
@@ -69,7 +70,7 @@ class StatusPage:
 
     @property
     def is_final(self) -> bool:
-        return not self.poll_seconds
+        return not self.poll_ms
 
     @property
     def is_unpaid(self) -> bool:
@@ -92,7 +93,7 @@ def build(payment: Payment, operator: Operator, language: str, now: datetime) ->
         return StatusPage(
             state=DECLINED,
             version=seen,
-            poll_seconds=0 if _by_the_clock(payment, now) else POLL_SECONDS[DECLINED],
+            poll_ms=0 if _by_the_clock(payment, now) else POLL[DECLINED],
             look="",
             heading=_("Your bank said no"),
             lead=_("Nothing was taken from your account."),
@@ -103,7 +104,7 @@ def build(payment: Payment, operator: Operator, language: str, now: datetime) ->
         return StatusPage(
             state=CANCELED,
             version=seen,
-            poll_seconds=0,
+            poll_ms=0,
             look="",
             heading=_("This payment was stopped"),
             lead=_("Nothing was taken from your account."),
@@ -117,7 +118,7 @@ def _under_way(payment: Payment, seen: str, amount: str, now: datetime) -> Statu
         return StatusPage(
             state=LEFT,
             version=seen,
-            poll_seconds=POLL_SECONDS[LEFT],
+            poll_ms=POLL[LEFT],
             look="",
             heading=_("Not paid yet"),
             lead=_("Nothing was taken from your account."),
@@ -126,7 +127,7 @@ def _under_way(payment: Payment, seen: str, amount: str, now: datetime) -> Statu
     return StatusPage(
         state=state,
         version=seen,
-        poll_seconds=POLL_SECONDS[state],
+        poll_ms=POLL[state],
         look="wait",
         heading=_("Paying %(sum)s") % {"sum": amount},
         lead=_("It takes longer than usual.") if is_slow else _("This takes a few seconds."),
@@ -165,7 +166,7 @@ def _paid(payment: Payment, operator: Operator, language: str, now: datetime) ->
     return StatusPage(
         state=state,
         version=version(payment, now),
-        poll_seconds=POLL_SECONDS.get(state, 0),
+        poll_ms=POLL.get(state, 0),
         look="on" if state == ON else "wait",
         heading=heading,
         lead=lead,

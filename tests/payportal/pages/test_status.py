@@ -68,7 +68,7 @@ def test_a_payment_under_way_says_so(phone: Client, payment: Payment) -> None:
     shown = phone.get(path(payment)).content.decode()
     assert "Paying NOK\u00a01,146.00" in shown
     assert 'http-equiv="refresh" content="5"' in shown
-    assert 'hx-trigger="every 1s"' in shown
+    assert 'hx-trigger="load delay:250ms, every 1000ms"' in shown
 
 
 def test_it_shows_nothing_but_this_payment(standin: StandIn, phone: Client, payment: Payment) -> None:
