@@ -56,7 +56,7 @@ def at_the_network(stack: Stack, story: Story) -> None:
     until(lambda: _are_running(story), "both jobs at the network", 60)
 
 
-def after_the_network(stack: Stack, story: Story, seconds: float = 5) -> None:
+def after_the_network(stack: Stack, story: Story, seconds: float = 4) -> None:
     """Pay, and return when the network has switched something on and no worker knows it yet."""
     stack.network.set_switches(latency_ms=int(seconds * 1000))
     story.pay()
@@ -78,7 +78,7 @@ def _are_running(story: Story) -> bool:
 class Held:
     """Three stories held before the tap's call to Stripe, after it, and between the charge and its webhook."""
 
-    def __init__(self, stack: Stack, pool: ThreadPoolExecutor, seconds: float = 5) -> None:
+    def __init__(self, stack: Stack, pool: ThreadPoolExecutor, seconds: float = 4) -> None:
         self.stack = stack
         self.before, self.after, self.charged = (Story(stack).open() for _ in range(3))
         stack.stripe.switch(webhook_hold=True)
