@@ -1,35 +1,15 @@
 """Staff pages in a real Chromium: what a page complains about, what axe finds, pictures where SHOTS names a folder."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from django.db import connections
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.payportal.backoffice import world
 
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag2aaa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 SHOTS = os.environ.get("SHOTS", "")
-
-
-@contextmanager
-def launched(chromium: Path, arguments: list[str]) -> Iterator[Browser]:
-    """A Chromium, beside which the test may ask the database."""
-    # Playwright keeps an event loop in this thread, on which Django would refuse every query of the test's own.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    try:
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=str(chromium), args=arguments)
-            yield browser
-            browser.close()
-            # The loop has connections of its own, and they would keep the test's database from being removed.
-            connections.close_all()
-    finally:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 def keep_complaints(page: Page) -> Page:

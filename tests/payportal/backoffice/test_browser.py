@@ -1,12 +1,11 @@
 """Staff pages in a real Chromium: nothing that the content security policy forbids, nothing that axe finds."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.payportal.backoffice import chrome, world
 
@@ -18,14 +17,15 @@ pytestmark = [
 
 
 @pytest.fixture
-def page(chromium: Path, chromium_arguments: list[str]) -> Iterator[Page]:
-    with chrome.launched(chromium, chromium_arguments) as browser:
-        yield chrome.keep_complaints(browser.new_page(viewport={"width": 1280, "height": 900}))
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield chrome.keep_complaints(opened)
+    opened.close()
 
 
 @pytest.fixture
 def agent_at_brisvik(brisvik: world.House) -> world.House:
-    """Made before the browser runs: its event loop would keep a database connection of its own."""
+    """An agent with two roles: support at the desk, finance for the report."""
     world.person("noor", brisvik.operator, role="Support").groups.add(Group.objects.get(name="Finance"))
     return brisvik
 

@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal import auth as totp
 from django.core.cache import cache
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.payportal.backoffice import chrome, world
 
@@ -17,12 +16,12 @@ SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 
 
 @pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, chromium: Path, chromium_arguments: list[str]) -> Iterator[Page]:
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     width, height = SIZES[request.param]
-    with chrome.launched(chromium, chromium_arguments) as browser:
-        page = chrome.keep_complaints(browser.new_page(viewport={"width": width, "height": height}))
-        page.size = request.param  # type: ignore[attr-defined]
-        yield page
+    page = chrome.keep_complaints(browser.new_page(viewport={"width": width, "height": height}))
+    page.size = request.param  # type: ignore[attr-defined]
+    yield page
+    page.close()
 
 
 @pytest.fixture

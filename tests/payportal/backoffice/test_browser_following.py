@@ -1,14 +1,13 @@
 """In a real Chromium an agent sees what happens on a link without touching anything."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.utils import timezone
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from billing import links
 from payportal.backoffice import roles
@@ -33,9 +32,10 @@ def _agent(brisvik: world.House) -> None:
 
 
 @pytest.fixture
-def page(chromium: Path, chromium_arguments: list[str]) -> Iterator[Page]:
-    with chrome.launched(chromium, chromium_arguments) as browser:
-        yield chrome.keep_complaints(browser.new_page(viewport={"width": 1280, "height": 900}))
+def page(browser: Browser) -> Iterator[Page]:
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    yield chrome.keep_complaints(opened)
+    opened.close()
 
 
 def _open(page: Page, url: str, house: world.House, model: str) -> None:
@@ -92,12 +92,10 @@ def test_a_role_that_was_taken_away_leaves_nothing_on_the_screen(
     assert "Person of brisvik" not in page.content()
 
 
-def test_it_works_without_javascript(
-    live_server: Any, brisvik: world.House, chromium: Path, chromium_arguments: list[str]
-) -> None:
-    with chrome.launched(chromium, chromium_arguments) as browser:
-        page = browser.new_context(java_script_enabled=False).new_page()
-        _open(page, live_server.url, brisvik, "paymentlink")
-        links.note(brisvik.link, "opened", timezone.now())
-        page.wait_for_url("**?again=1", timeout=SOON)
-        assert "Opened" in page.inner_text(".steps")
+def test_it_works_without_javascript(live_server: Any, brisvik: world.House, browser: Browser) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    _open(page, live_server.url, brisvik, "paymentlink")
+    links.note(brisvik.link, "opened", timezone.now())
+    page.wait_for_url("**?again=1", timeout=SOON)
+    assert "Opened" in page.inner_text(".steps")
+    page.close()
