@@ -4,7 +4,6 @@ A webhook is a trigger (law 7): nothing in it is believed but that something hap
 """
 
 import hashlib
-import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -14,6 +13,7 @@ from django.db.models import Exists, F, OuterRef
 
 from billing import gateways, payments
 from billing.gateways.base import GatewayError, GatewayPayment, GatewayUnknown
+from billing.lib.time_limit import within
 from billing.models import GatewayEvent, Payment
 
 log = structlog.get_logger(__name__)
@@ -79,13 +79,8 @@ def process_waiting(now: datetime) -> int:
     """Process what was left lying; how many were done. Parked ones whose news came another way are done too."""
     _finish_overtaken(now)
     waiting = GatewayEvent.objects.filter(status=Status.RECEIVED, next_attempt_at__lte=now).order_by("next_attempt_at")
-    done = 0
-    begun = time.monotonic()
-    for key in list(waiting.values_list("pk", flat=True)[:BATCH]):
-        if time.monotonic() - begun > SECONDS:
-            break
-        done += process(key, now)
-    return done
+    keys = list(waiting.values_list("pk", flat=True)[:BATCH])
+    return sum(process(key, now) for key in within(SECONDS, keys))
 
 
 def _insert_once(row: GatewayEvent) -> int | None:

@@ -11,7 +11,7 @@ money came              gateway:<gateway>:<account>            receivable, the r
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -64,18 +64,7 @@ def book(
                 booked_at=now,
                 payment=payment,
             )
-            LedgerPosting.objects.bulk_create(
-                LedgerPosting(
-                    entry=entry,
-                    account=posting.account,
-                    currency=posting.currency,
-                    amount=posting.amount,
-                    customer_id=posting.customer_id,
-                    invoice_id=posting.invoice_id,
-                    legal_entity_id=posting.legal_entity_id,
-                )
-                for posting in kept
-            )
+            LedgerPosting.objects.bulk_create(LedgerPosting(entry=entry, **asdict(posting)) for posting in kept)
     except IntegrityError:
         if LedgerEntry.objects.filter(reference=reference).exists():
             return False

@@ -1,12 +1,12 @@
 """The sweep over payments: what a webhook or a browser failed to bring is fetched, what was left is canceled."""
 
-import time
 from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import F, Q, QuerySet
 
 from billing.gateways.base import GatewayError, GatewayUnknown
+from billing.lib.time_limit import within
 from billing.models import Payment
 from billing.payments.asking import cancel, refresh
 from billing.payments.flagging import GATEWAY_REFUSED, flag_refused
@@ -28,15 +28,11 @@ def reconcile(now: datetime, *, every: timedelta = timedelta(seconds=15)) -> int
     """Ask the gateway about every open payment that is due to be asked about; how many were asked about.
 
     What was touched within the last hour is due each ``every``, the rest and what the gateway refused to speak of
-    every ten minutes. What was created or
-    failed and untouched for 30 minutes is canceled at the gateway, and released on its answer (law 8). Raises nothing
-    for a single payment.
+    every ten minutes. What was created or failed and untouched for 30 minutes is canceled at the gateway, and released
+    on its answer (law 8). Raises nothing for a single payment.
     """
     asked = 0
-    begun = time.monotonic()
-    for payment in _due(now, every)[:BATCH]:
-        if time.monotonic() - begun > SECONDS:
-            break
+    for payment in within(SECONDS, _due(now, every)[:BATCH]):
         if _claim(payment, now):
             asked += 1
             _look_after(payment, now)
