@@ -27,6 +27,7 @@ EXPECTED = (
     "Response Status Error Code 404",
     "status of 503",
     "status of 409",
+    "status of 422",
     "ERR_INTERNET_DISCONNECTED",
     "ERR_FAILED",
 )

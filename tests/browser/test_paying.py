@@ -233,6 +233,27 @@ def test_the_back_button_leads_to_what_is_true(shop: Shop, link: PaymentLink) ->
     assert charges(shop) == 1
 
 
+def test_a_page_that_was_frozen_in_the_middle_of_paying_asks_before_it_pays(shop: Shop, link: PaymentLink) -> None:
+    """Kept in the browser's memory (bfcache) it comes back as it was: busy, and perhaps no longer true."""
+    page = shop.open(link)
+    page.wait_for_selector(READY)
+    page.route("**/pay", lambda _route: None)  # the phone went to the bank's app before the answer
+    tap(page)
+    page.wait_for_selector("#wallets.busy")
+    page.unroute("**/pay")
+    come_back = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+    with page.expect_response("**/state?*"):
+        page.evaluate(come_back)
+    page.wait_for_selector(READY)
+    elsewhere = page.context.new_page()
+    elsewhere.goto(f"{shop.base}/p/{link.selector}/")
+    tap(elsewhere)
+    elsewhere.wait_for_url("**/s/*")
+    page.evaluate(come_back)
+    page.wait_for_url("**/s/*")
+    assert charges(shop) == 1
+
+
 @pytest.mark.slow
 def test_a_tab_from_before_the_payment_goes_to_its_end(shop: Shop, link: PaymentLink) -> None:
     old = shop.open(link)
