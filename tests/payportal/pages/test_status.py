@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import requests
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -170,6 +171,21 @@ def test_a_second_refusal_is_said_again(standin: StandIn, phone: Client, payment
     confirm(standin, again, world.DECLINED_CARD)
     assert "Your bank said no" in phone.get(path(payment)).content.decode()
     assert LinkEvent.objects.filter(payment=payment, kind="failed").count() == 2
+
+
+def test_the_card_that_is_named_is_the_last_one_that_was_refused(
+    standin: StandIn, phone: Client, payment: Payment
+) -> None:
+    """A card that the bank refuses before a charge leaves the newest charge to the attempt before."""
+    confirm(standin, payment, world.DECLINED_CARD)
+    secret = payments.open_at_gateway(payment.pk, timezone.now()).client_secret
+    asked = world.confirm(standin, secret, "pm_card_threeDSecure2Required")
+    bank = asked["next_action"]["redirect_to_url"]["url"]  # type: ignore[index]
+    requests.post(bank, data={"answer": "refuse"}, allow_redirects=False, timeout=10)
+    shown = phone.get(path(payment)).content.decode()
+    assert "Your bank said no" in shown
+    assert "Card ending 3220" in shown
+    assert "0002" not in shown
 
 
 def test_a_canceled_payment_says_so(phone: Client, payment: Payment) -> None:
