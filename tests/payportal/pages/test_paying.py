@@ -115,7 +115,7 @@ def test_the_back_button_after_paying_leads_to_the_status_page(standin: StandIn,
 def test_a_second_phone_sees_that_somebody_pays_and_takes_over(opened: Phone) -> None:
     opened.pay()
     second = links.create(customer=opened.link.customer, currency="NOK", actor="system:test", now=timezone.now())
-    phone = Client(enforce_csrf_checks=True, headers=dict(opened.client.headers))
+    phone = Client(enforce_csrf_checks=True, headers={"user-agent": PHONE})
     shown = phone.get(links.path(second)).content.decode()
     assert "Someone is paying this right now" in shown
     assert "1,047" not in shown
@@ -134,7 +134,7 @@ def test_a_second_phone_sees_that_somebody_pays_and_takes_over(opened: Phone) ->
 def test_a_payment_that_succeeded_is_not_taken_over(standin: StandIn, opened: Phone) -> None:
     secret = opened.pay()[1]["client_secret"]
     second = links.create(customer=opened.link.customer, currency="NOK", actor="system:test", now=timezone.now())
-    phone = Client(headers=dict(opened.client.headers))
+    phone = Client(headers={"user-agent": PHONE})
     phone.get(links.path(second))
     world.confirm(standin, secret)
     assert phone.post(f"/p/{second.selector}/takeover").headers["Location"] == f"/p/{second.selector}/?late=1"
