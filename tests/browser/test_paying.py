@@ -301,6 +301,18 @@ def test_an_answer_of_stripes_that_never_came_is_asked_for(shop: Shop, link: Pay
 
 
 @pytest.mark.slow
+def test_a_sum_that_stripe_refuses_leads_to_the_help_number(shop: Shop, link: PaymentLink) -> None:
+    from billing.models import Invoice
+
+    Invoice.objects.filter(amount=39900).update(amount=9_999_999_99)  # Stripe takes eight digits
+    page = shop.open(link)
+    tap(page)
+    expect(page.locator("#said")).to_contain_text("This can’t be paid here. Nothing was taken.")
+    expect(page.locator("#said a")).to_have_attribute("href", "tel:+441632960018")
+    assert charges(shop) == 0
+
+
+@pytest.mark.slow
 def test_an_answer_of_ours_that_never_came_is_asked_for(shop: Shop, link: PaymentLink) -> None:
     page = shop.open(link)
     page.wait_for_selector(READY)
