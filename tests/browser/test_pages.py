@@ -131,7 +131,7 @@ def test_in_arabic_from_right_to_left(shop: Shop, demo_world: None) -> None:
     from tests.flows.phone import new_link
 
     link = new_link(data.SOLMARA_CUSTOMER)
-    page = shop.phone(locale="ar")
+    page = shop.phone(locale="ar", viewport={"width": 320, "height": 640})
     page.goto(shop.base.replace("localhost", "solmara.localhost") + links.path(link))
     page.wait_for_selector(READY)
     assert page.evaluate("getComputedStyle(document.body).direction") == "rtl"
