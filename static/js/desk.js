@@ -2,6 +2,7 @@
 (() => {
   // A form that is on its way says what its page showed: until the answer is there, nothing else is shown.
   let leaving = false;
+  /** @param {Event} event */
   const still = (event) => {
     if (leaving || (document.hidden && event.type === "htmx:beforeRequest")) event.preventDefault();
   };
@@ -11,6 +12,7 @@
   addEventListener("pageshow", () => { leaving = false; });
   document.addEventListener("visibilitychange", () => {
     const follower = document.querySelector("[data-follows]");
-    if (!document.hidden && follower) htmx.trigger(follower, "seen");
+    // htmx listens for it as for any other event (hx-trigger).
+    if (!document.hidden && follower) follower.dispatchEvent(new Event("seen"));
   });
 })();
