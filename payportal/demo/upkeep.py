@@ -13,6 +13,9 @@ FIRST_DELAY = 1.0
 LONGEST_DELAY = 10.0
 # A child that answered for this long has recovered: its next death waits the first delay again.
 RECOVERED_SECONDS = 30.0
+# After a kill of everything PostgreSQL refuses to start while the last process of its former self still goes, which
+# may take some seconds: with the pauses between them this many tries wait for seven.
+HOPELESS_DEATHS = 4
 
 
 @dataclass
@@ -91,7 +94,7 @@ def _has_ended(process: "subprocess.Popen[bytes]") -> bool:
 
 def check_first_start(kept: Kept) -> None:
     """DemoError when a child of the first start keeps dying: then its log has the reason."""
-    if kept.deaths >= 2:
+    if kept.deaths >= HOPELESS_DEATHS:
         raise DemoError(f"{kept.name} does not start: {last_line(kept.command.log)} (all of it: {kept.command.log})")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from payportal.demo.children import Command, DemoError, spawn, stop
-from payportal.demo.upkeep import Kept, check_first_start, stop_together
+from payportal.demo.upkeep import HOPELESS_DEATHS, Kept, check_first_start, stop_together
 
 # A child with a child of its own: prints that one's process id and sleeps.
 WITH_GRANDCHILD = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
@@ -121,7 +121,7 @@ def test_a_first_start_that_keeps_failing_tells_the_last_line_of_its_log(
     kept: Callable[[str], Kept], tmp_path: Path
 ) -> None:
     child = kept("raise SystemExit('the reason')")
-    for _ in range(2):
+    for _ in range(HOPELESS_DEATHS):
         check_first_start(child)
         child.start()
         wait_for(lambda: "ended" in (child.tend(1000.0) or ""))
