@@ -20,6 +20,9 @@ sys.path.insert(0, str(CHECKOUT))
 
 from tests import environment  # noqa: E402 (only now can it be found)
 
+# pytest's exit codes (pytest's documentation, "Exit codes").
+TESTS_FAILED, NOTHING_COLLECTED = 1, 5
+
 PYTHON = sys.executable
 BIN = Path(sys.executable).parent
 
@@ -122,6 +125,24 @@ def pytest(arguments: list[str]) -> int:
     if not arguments and (os.cpu_count() or 1) > 1:
         # The everyday run, two files at a time. With --all one at a time: kills and long races want the machine.
         arguments = ["-n", "2", "--dist", "loadfile", "-q"]
+    code = _run_pytest(*arguments)
+    return second_look(arguments) if code == TESTS_FAILED and "--all" in arguments else code
+
+
+def second_look(arguments: list[str]) -> int:
+    """What failed among the slow and browser tests, once more by itself: a busy machine must not pass for a fault.
+
+    They drive real processes against the clock of a machine that others may use. What fails twice, or is none of
+    those, is a failure; what passes now is shown by both summaries, and is worth looking into.
+    """
+    again = [*arguments, "--last-failed", "--last-failed-no-failures", "none"]
+    if _run_pytest(*again, "-m", "not slow and not browser", "--collect-only", "-qq") != NOTHING_COLLECTED:
+        return TESTS_FAILED
+    print("\nbin/test: the slow tests that failed, once more by themselves", flush=True)
+    return _run_pytest(*again)
+
+
+def _run_pytest(*arguments: str) -> int:
     return subprocess.run([PYTHON, "-m", "pytest", *arguments], cwd=CHECKOUT, stdin=subprocess.DEVNULL).returncode
 
 
