@@ -16,7 +16,20 @@ from payportal.demo.places import CHECKOUT
 
 WEB_THREADS = 4
 # What of the caller's environment reaches no process of the demo, as it could carry a real account or a real network.
-DROPPED_PREFIXES = ("STRIPE_", "SECRET_KEY", "RECEIPT_KEYS", "DJANGO_", "PROVISIONER", "CELERY_", "PUBLIC_", "SECURE_")
+DROPPED_PREFIXES = (
+    "STRIPE_",
+    "TWILIO_",
+    "EXOTEL_",
+    "WHATSAPP_",
+    "SECRET_KEY",
+    "RECEIPT_KEYS",
+    "PIN_KEYS",
+    "DJANGO_",
+    "PROVISIONER",
+    "CELERY_",
+    "PUBLIC_",
+    "SECURE_",
+)
 DROPPED_NAMES = ("BEHIND_PROXY", "CSRF_TRUSTED_ORIGINS", "PYTHONPATH", "PYTHONHOME", "STATIC_ROOT", "DB_POOL")
 
 
@@ -24,19 +37,23 @@ def load_secrets(path: Path) -> dict[str, str]:
     """The demo's secrets, made if there are none."""
     if path.exists():
         try:
-            found = json.loads(path.read_text())
-        except ValueError:
+            found = {str(name): str(value) for name, value in json.loads(path.read_text()).items()}
+        except (ValueError, AttributeError):
             raise DemoError(f"{path} is damaged: remove it or run bin/demo --fresh; earlier links will end") from None
-        return {str(name): str(value) for name, value in found.items()}
+    else:
+        found = {}
     made = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "RECEIPT_KEYS": f"1:{secrets.token_hex(32)}",
+        "PIN_KEYS": f"1:{secrets.token_hex(32)}",
         "STRIPE_SECRET_KEY": f"sk_test_standin{secrets.token_hex(16)}",
         "STRIPE_PUBLISHABLE_KEY": f"pk_test_standin{secrets.token_hex(16)}",
         "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(24)}",
     }
-    write_private(path, json.dumps(made, indent=1))
-    return made
+    # What an earlier version of the demo did not have yet is added; what it had stays.
+    if not made.keys() <= found.keys():
+        write_private(path, json.dumps(made | found, indent=1))
+    return made | found
 
 
 def admin_password(path: Path) -> str:
@@ -57,23 +74,14 @@ def write_private(path: Path, text: str) -> None:
     unfinished.replace(path)
 
 
-def environment(address: Address, made: Mapping[str, str], *, database_url: str, redis_url: str) -> dict[str, str]:
-    """The environment of every process of ours."""
+def settings(address: Address, made: Mapping[str, str], *, database_url: str, redis_url: str) -> dict[str, str]:
+    """What makes a process one of this demo: addresses and secrets; ``manage.py`` reads the same from a file."""
     stripe = f"{in_url(address.own_host)}:{address.stripe_port}"
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(DROPPED_PREFIXES) and name not in DROPPED_NAMES
-    }
     return {
-        "SWEEP_SECONDS": "20",
-        "LOG_LEVEL": "WARNING",
-        "WEB_WORKERS": "2",
-        **inherited,
         "PAYPORTAL_MODE": "demo",
-        "PYTHONUNBUFFERED": "1",
         "SECRET_KEY": made["SECRET_KEY"],
         "RECEIPT_KEYS": made["RECEIPT_KEYS"],
+        "PIN_KEYS": made["PIN_KEYS"],
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "STRIPE_SECRET_KEY": made["STRIPE_SECRET_KEY"],
@@ -85,6 +93,23 @@ def environment(address: Address, made: Mapping[str, str], *, database_url: str,
         "PUBLIC_HOST": in_url(address.public_host),
         "PUBLIC_PORT": str(address.port),
         "STATIC_ROOT": str(CHECKOUT / ".local" / "static"),
+        "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
+    }
+
+
+def environment(address: Address, own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of every process of ours: the caller's, without what could be a real account's, and ``own``."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(DROPPED_PREFIXES) and name not in DROPPED_NAMES
+    }
+    return {
+        "SWEEP_SECONDS": "20",
+        "WEB_WORKERS": "2",
+        **inherited,
+        **own,
+        "PYTHONUNBUFFERED": "1",
         "WEB_HOST": address.host,
         "WEB_PORT": str(address.port),
         "WEB_THREADS": str(WEB_THREADS),

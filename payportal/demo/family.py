@@ -19,8 +19,9 @@ LOG = LOCAL / "log"
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is going to run: the services first, then the set-up, then the programs."""
+    """Everything that is going to run with these settings: the services, then the set-up, then the programs."""
 
+    settings: Mapping[str, str]
     services: list[Kept]
     make_database: Callable[[], None]
     setup: Command
@@ -43,8 +44,9 @@ def plan(address: Address, made: Mapping[str, str]) -> Plan:
             valkey.prepare()
             services.append(_service(valkey, home.folder / "valkey.log"))
             redis_url = valkey.url()
-    environment = configuration.environment(address, made, database_url=database_url, redis_url=redis_url)
-    return Plan(services, make_database, _setup(environment), _programs(address, environment, made))
+    own = configuration.settings(address, made, database_url=database_url, redis_url=redis_url)
+    environment = configuration.environment(address, own)
+    return Plan(own, services, make_database, _setup(environment), _programs(address, environment, made))
 
 
 def _nothing() -> None:

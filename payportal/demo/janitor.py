@@ -1,6 +1,6 @@
-"""Cleans up after a supervisor that was killed: removes demo.json, ends the children that may still be there.
+"""Cleans up after a supervisor that was killed: removes what it announced, ends the children that may still be there.
 
-usage: python janitor.py DEMO_JSON   with the supervisor's end of a pipe as standard input
+usage: python janitor.py FILE...   with the supervisor's end of a pipe as standard input
 
 The supervisor writes a line ``NAME PID SIGNAL`` for each child that it starts. When the pipe ends, the supervisor is
 gone: then the group of each name's last child gets its signal. On Linux they have had their parent-death signal by
@@ -27,10 +27,11 @@ def main() -> None:
             os.killpg(pid, number)
         except (ProcessLookupError, PermissionError):
             continue
-    try:
-        os.unlink(sys.argv[1])
-    except FileNotFoundError:
-        pass
+    for path in sys.argv[1:]:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
 
 
 if __name__ == "__main__":

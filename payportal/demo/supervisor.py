@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -34,6 +34,8 @@ STOP_SECONDS = 8.0
 SERVICES_STOP_SECONDS = 15.0
 LEFTOVER_SECONDS = 20.0
 LONGEST_LOG = 5_000_000
+# What tells others about a demo that runs, and is gone when it is.
+ANNOUNCED = (LOCAL / "demo.json", LOCAL / "environment.json")
 
 
 class Stopped(Exception):
@@ -50,8 +52,9 @@ class Supervisor:
         self.services: list[Kept] = []
         self.programs: list[Kept] = []
         self.facts: dict[str, str] = {}
+        self.settings: Mapping[str, str] = {}
         self.janitor = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(Path(__file__).with_name("janitor.py")), str(LOCAL / "demo.json")],
+            [sys.executable, "-I", "-S", str(Path(__file__).with_name("janitor.py")), *map(str, ANNOUNCED)],
             stdin=subprocess.PIPE,
             start_new_session=True,
             text=True,
@@ -99,13 +102,13 @@ class Supervisor:
         except Stopped:
             announcement.say("stopping ...")
         finally:
-            (LOCAL / "demo.json").unlink(missing_ok=True)
+            _announce_nothing()
             self._stop()
 
     def _start(self) -> None:
         made = configuration.load_secrets(LOCAL / "secrets.json")
         plan = family.plan(self.address, made)
-        self.services = plan.services
+        self.services, self.settings = plan.services, plan.settings
         self._adopt([*plan.services, *plan.programs])
         for kept in self.services:
             kept.start()
@@ -170,6 +173,8 @@ class Supervisor:
 
     def _write(self) -> None:
         pids = {kept.name: kept.pid for kept in self.everybody}
+        # First what manage.py reads: whoever waits for demo.json may call it at once.
+        configuration.write_private(LOCAL / "environment.json", json.dumps(self.settings, indent=1))
         announcement.write(LOCAL / "demo.json", self.facts, {"supervisor": os.getpid(), **pids})
 
     def _stop(self) -> None:
@@ -183,6 +188,11 @@ class Supervisor:
         stop_together(self.services, SERVICES_STOP_SECONDS, is_urgent)
         self._tell_janitor("done")
         self.janitor.wait()
+
+
+def _announce_nothing() -> None:
+    for path in ANNOUNCED:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -235,7 +245,7 @@ def forget_everything() -> None:
     for folder in {places.state_folder(), LOCAL}:
         for name in ("postgres", "postgres.unfinished", "valkey", "run"):
             shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("secrets.json", "admin-password", "demo.json", "stripe.jsonl", "network.jsonl"):
+    for name in ("secrets.json", "admin-password", "stripe.jsonl", "network.jsonl"):
         (LOCAL / name).unlink(missing_ok=True)
     shutil.rmtree(LOCAL / "log", ignore_errors=True)
 
@@ -267,7 +277,7 @@ def _run(arguments: argparse.Namespace) -> None:
             forget_everything()
         _check_space()
         _trim_logs(LOCAL / "log")
-        (LOCAL / "demo.json").unlink(missing_ok=True)
+        _announce_nothing()
         Supervisor(address, lock).run()
 
 

@@ -141,6 +141,27 @@ def test_an_address_for_everybody_is_not_put_into_links() -> None:
     assert chosen.own_host == "127.0.0.1"
 
 
+def run_manage(checkout: Path, *arguments: str, python: str = sys.executable) -> "subprocess.CompletedProcess[str]":
+    """manage.py as a person calls it: with nothing of payportal's in the environment."""
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    argv = [python, str(checkout / "manage.py"), *arguments]
+    return subprocess.run(argv, env=bare, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+
+
+def test_manage_without_settings_says_in_one_line_which_is_missing(checkout: Path) -> None:
+    done = run_manage(checkout, "payment_link", "--account", "1")
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        'manage.py: Environment variable "SECRET_KEY" not set '
+        "(docs/settings.md; or start bin/demo and call this beside it)"
+    ]
+
+
+def test_manage_without_django_says_what_makes_the_venv(checkout: Path) -> None:
+    done = run_manage(checkout, "help", python=sys._base_executable)
+    assert done.stderr.splitlines() == ["manage.py: Django is not installed: run bin/demo once, it makes .venv"]
+
+
 def test_ipv6_is_in_brackets_in_links() -> None:
     assert addresses.in_url("::1") == "[::1]"
     assert addresses.in_url("127.0.0.1") == "127.0.0.1"

@@ -93,10 +93,28 @@ def test_it_works(running: Demo) -> None:
     assert stat.S_IMODE((running.checkout / ".local").stat().st_mode) == 0o700
 
 
+def test_manage_speaks_to_the_demo_that_runs(running: Demo) -> None:
+    facts = running.up()
+    bare = {"PATH": os.environ["PATH"]}
+    said = subprocess.run(
+        [sys.executable, "manage.py", "payment_link", "--account", "20461"],
+        cwd=running.checkout,
+        env=bare,
+        capture_output=True,
+        text=True,
+    )
+    assert said.returncode == 0, said.stderr
+    address = said.stdout.strip()
+    assert address.split("/p/")[0] == facts["payment_link"].split("/p/")[0]
+    assert status(address) == 200
+    assert stat.S_IMODE((running.checkout / ".local/environment.json").stat().st_mode) == 0o600
+
+
 def test_a_second_run_has_a_fresh_link_and_the_earlier_one_stays_valid(running: Demo) -> None:
     first = running.up()
     assert running.stop() == 0
     assert running.facts() == {}
+    assert not (running.checkout / ".local/environment.json").exists()
     assert not any(is_running(pid) for pid in first["pids"].values())
     second = running.start()
     assert second["payment_link"] != first["payment_link"]
