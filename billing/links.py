@@ -108,14 +108,24 @@ def resolve(operator: Operator, selector: str, rest: str, now: datetime) -> Paym
 by_cookie = resolve
 
 
-def mark_opened(link: PaymentLink, now: datetime) -> bool:
-    """Keep that a person opened it; False when that is known already. One statement: the page counts its queries."""
+def mark_opened(link: PaymentLink, now: datetime, *, device: str = "") -> bool:
+    """Keep that a person opened it, on what class of device; False when an opening is known already."""
+    return _mark(link, "opened", now, device)
+
+
+def mark_previewed(link: PaymentLink, now: datetime) -> bool:
+    """Keep that a robot looked at it, which opens nothing; False when one is known to have looked."""
+    return _mark(link, "previewed", now, "robot")
+
+
+def _mark(link: PaymentLink, kind: str, now: datetime, detail: str) -> bool:
+    """The first time of something, on the row and on the timeline. One statement: the page counts its queries."""
     links, events = PaymentLink._meta.db_table, LinkEvent._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH opened AS (UPDATE {links} SET opened_at = %s WHERE id = %s AND opened_at IS NULL RETURNING id) "  # noqa: S608
-            f"INSERT INTO {events} (link_id, kind, at) SELECT id, 'opened', %s FROM opened",
-            [now, link.pk, now],
+            f"WITH marked AS (UPDATE {links} SET {kind}_at = %s WHERE id = %s AND {kind}_at IS NULL RETURNING id) "  # noqa: S608
+            f"INSERT INTO {events} (link_id, kind, at, detail, actor) SELECT id, %s, %s, %s, '' FROM marked",
+            [now, link.pk, kind, now, detail],
         )
         return bool(cursor.rowcount > 0)
 
@@ -132,13 +142,26 @@ def revoke(link: PaymentLink, *, actor: str, now: datetime) -> bool:
     return bool(changed)
 
 
-def note(link: PaymentLink | int, kind: str, at: datetime, payment: Payment | int | None = None) -> None:
-    """Add to the link's timeline in the transaction of the change; a payment's newest id is its page's version."""
+def note(
+    link: PaymentLink | int,
+    kind: str,
+    at: datetime,
+    payment: Payment | int | None = None,
+    *,
+    detail: str = "",
+    actor: str = "",
+) -> None:
+    """Add to the link's timeline in the transaction of the change; a payment's newest id is its page's version.
+
+    ``detail`` is a code (a device class, a reason): never a person, a number or an address.
+    """
     LinkEvent.objects.create(
         link_id=link if isinstance(link, int) else link.pk,
         payment_id=payment.pk if isinstance(payment, Payment) else payment,
         kind=kind,
         at=at,
+        detail=detail,
+        actor=actor,
     )
 
 

@@ -35,7 +35,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return check
 
 
-def numbered_keys(text: str) -> dict[int, bytes]:
+def numbered_keys(variable: str, text: str) -> dict[int, bytes]:
     """Keys by number, from ``1:hex,2:hex``; the highest number signs, all of them verify."""
     keys: dict[int, bytes] = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
@@ -43,15 +43,15 @@ def numbered_keys(text: str) -> dict[int, bytes]:
         try:
             number, key = int(name), bytes.fromhex(digits)
         except ValueError:
-            raise ImproperlyConfigured("RECEIPT_KEYS must read NUMBER:HEX[,NUMBER:HEX...]") from None
+            raise ImproperlyConfigured(f"{variable} must read NUMBER:HEX[,NUMBER:HEX...]") from None
         if not 0 < number < 256 or len(key) < 16:
-            raise ImproperlyConfigured("RECEIPT_KEYS needs numbers from 1 to 255 and keys of at least 16 bytes")
+            raise ImproperlyConfigured(f"{variable} needs numbers from 1 to 255 and keys of at least 16 bytes")
         if number in keys:
-            # The later one would end every receipt of the earlier.
-            raise ImproperlyConfigured(f"RECEIPT_KEYS has two keys of number {number}")
+            # The later one would end everything made with the earlier.
+            raise ImproperlyConfigured(f"{variable} has two keys of number {number}")
         keys[number] = key
     if not keys:
-        raise ImproperlyConfigured("RECEIPT_KEYS is empty")
+        raise ImproperlyConfigured(f"{variable} is empty")
     return keys
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from environs import Env
 
 from payportal import checks, environment, logs
+from payportal.messaging import accounts
 
 env = Env()
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -21,7 +22,9 @@ DEBUG = False
 SECRET_KEY = env.str("SECRET_KEY")
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", [])
 # Numbered and only ever added to: receipts are for good (see billing.receipts).
-RECEIPT_KEYS = environment.numbered_keys(env.str("RECEIPT_KEYS"))
+RECEIPT_KEYS = environment.numbered_keys("RECEIPT_KEYS", env.str("RECEIPT_KEYS"))
+# Numbered as well: what customers' PINs are mixed with before they are hashed (see billing.pins).
+PIN_KEYS = environment.numbered_keys("PIN_KEYS", env.str("PIN_KEYS"))
 
 # Which hosts there are is a matter of operators; payportal.pages.operators refuses the others first of all.
 ALLOWED_HOSTS = ["*"]
@@ -30,11 +33,14 @@ PUBLIC_SCHEME = env.str("PUBLIC_SCHEME", "https")
 PUBLIC_HOST = env.str("PUBLIC_HOST", "")
 PUBLIC_PORT = env.int("PUBLIC_PORT", 0)
 OPERATOR_CACHE_SECONDS = 30
+# How many proxies of our own stand before us: a visitor's address is the entry of X-Forwarded-For that the outermost of
+# them wrote. 0: nobody's word is taken but the connection's own address.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 1 if env.bool("BEHIND_PROXY", IS_PRODUCTION) else 0)
 # Proxies whose X-Forwarded-Proto is believed; the demo has none.
 if env.bool("BEHIND_PROXY", IS_PRODUCTION):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     # Limits at log-in count by the address that our proxy saw, not by the proxy's own.
-    ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 INSTALLED_APPS = [
     "payportal.backoffice.admin_app.StaffAdminConfig",
@@ -150,6 +156,19 @@ STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com")
 STRIPE_API_VERSION = "2026-10-28.endive"
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", "https://js.stripe.com/endive/stripe.js")
 STRIPE_TIMEOUT_SECONDS = env.int("STRIPE_TIMEOUT_SECONDS", 10)
+
+# Those who carry messages. An operator's messaging policy names an account by its code.
+TWILIO_ACCOUNTS = accounts.twilio(env)
+TWILIO_API_BASE = env.str("TWILIO_API_BASE", "https://api.twilio.com")
+EXOTEL_ACCOUNTS = accounts.exotel(env)
+EXOTEL_API_BASE = env.str("EXOTEL_API_BASE", "https://api.exotel.com")
+WHATSAPP_ACCOUNTS = accounts.whatsapp(env)
+WHATSAPP_API_BASE = env.str("WHATSAPP_API_BASE", "https://graph.facebook.com")
+WHATSAPP_API_VERSION = env.str("WHATSAPP_API_VERSION", "v24.0")
+# Seconds: connecting, and waiting for an answer. Well within the lease of a message.
+CARRIER_TIMEOUT_SECONDS = env.int("CARRIER_TIMEOUT_SECONDS", 10)
+# Below this much credit (whole units of the carrier's currency) an alarm is raised.
+CARRIER_LOW_CREDIT = env.int("CARRIER_LOW_CREDIT", 20)
 
 # Who may read /metrics; empty: nobody.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")

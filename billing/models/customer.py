@@ -12,6 +12,7 @@ class Customer(models.Model):
     language = models.CharField(max_length=8, default="en")
     phone = models.CharField(max_length=20, blank=True, help_text="E.164, with +.")
     email = models.EmailField(blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: where the operator is.")
     created_at = models.DateTimeField()
 
     class Meta:

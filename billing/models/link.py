@@ -21,6 +21,17 @@ class PaymentLink(models.Model):
     expires_at = models.DateTimeField()
     opened_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    # A robot's visit opens nothing and is told apart from a person's.
+    previewed_at = models.DateTimeField(null=True, blank=True)
+    via = models.SlugField(blank=True, help_text="How it travelled to the customer: a code the floors above own.")
+    renews = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="renewals",
+        help_text="The link that this one took the place of.",
+    )
 
     class Meta:
         constraints = [
@@ -35,15 +46,25 @@ class PaymentLink(models.Model):
 
 
 class LinkEvent(models.Model):
-    """One entry of a link's timeline: ``kind`` is an opaque code, the floors above own the words."""
+    """One entry of a link's timeline: ``kind`` is an opaque code, the floors above own the words.
+
+    ``detail`` is a code too (a device class, a reason), never a person, an address or a secret. Rows are only added:
+    the database refuses to change or delete one.
+    """
 
     link = models.ForeignKey(PaymentLink, models.PROTECT, related_name="events")
     payment = models.ForeignKey("billing.Payment", models.PROTECT, null=True, blank=True, related_name="events")
     kind = models.SlugField(max_length=40)
+    detail = models.CharField(max_length=80, blank=True)
+    actor = models.CharField(max_length=150, blank=True, help_text="Who did it, as the audit trail names them.")
     at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["payment", "-id"], name="linkevent_payment_newest")]
+        indexes = [
+            models.Index(fields=["payment", "-id"], name="linkevent_payment_newest"),
+            models.Index(fields=["link", "-id"], name="linkevent_link_newest"),
+            models.Index(fields=["kind", "at"], name="linkevent_kind_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.kind

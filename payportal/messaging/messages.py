@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from billing import links, waking
 from billing.models import Customer, Operator, Payment, PaymentLink
 from payportal.messaging import channels, wording
-from payportal.messaging.channels.base import CannotTell, Channel, NotSent, Refused, SendUnknown
+from payportal.messaging.channels.base import CannotTell, Channel, NotSent, Question, Refused, SendUnknown
 from payportal.messaging.models import Message
 
 log = structlog.get_logger(__name__)
@@ -147,7 +147,16 @@ def _send(message: Message, channel: Channel, now: datetime) -> bool:
 def _ask(message: Message, channel: Channel, now: datetime) -> bool:
     """Find out what became of a message before it may be sent again."""
     try:
-        channel_reference = channel.look_up(message.reference)
+        channel_reference = channel.look_up(
+            Question(
+                reference=message.reference,
+                handover="",
+                account="default",
+                to=getattr(message.customer, channel.reaches),
+                code=message.code,
+                sent_at=message.next_attempt_at,
+            )
+        )
     except CannotTell:
         return _stop(message, "it may have arrived; the channel can't tell")
     except Exception as error:

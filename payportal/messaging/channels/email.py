@@ -3,7 +3,7 @@ import smtplib
 
 from django.core.mail import BadHeaderError, EmailMessage, get_connection
 
-from payportal.messaging.channels.base import CannotTell, Channel, NotSent, Outgoing, Refused, SendUnknown
+from payportal.messaging.channels.base import CannotTell, Channel, NotSent, Outgoing, Question, Refused, SendUnknown
 
 PERMANENT = 500
 
@@ -16,6 +16,7 @@ class Email(Channel):
     """
 
     code = "email"
+    medium = "email"
     reaches = "email"
 
     def send(self, message: Outgoing) -> str:
@@ -48,7 +49,7 @@ class Email(Channel):
             _close_quietly(connection)
         return message_id
 
-    def look_up(self, reference: str) -> str | None:
+    def look_up(self, question: Question) -> str | None:
         raise CannotTell
 
 

@@ -1,6 +1,6 @@
 from typing import Protocol
 
-from payportal.messaging.channels.base import Channel, Outgoing
+from payportal.messaging.channels.base import Channel, Outgoing, Question
 
 
 class Phone(Protocol):
@@ -20,6 +20,7 @@ class Outbox(Channel):
     """
 
     code = "outbox"
+    medium = "sms"
     reaches = "phone"
 
     def __init__(self, phone: Phone) -> None:
@@ -29,5 +30,5 @@ class Outbox(Channel):
         self.phone.put(message)
         return message.reference
 
-    def look_up(self, reference: str) -> str | None:
-        return reference if self.phone.holds(reference) else None
+    def look_up(self, question: Question) -> str | None:
+        return question.reference if self.phone.holds(question.reference) else None

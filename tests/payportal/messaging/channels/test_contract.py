@@ -10,10 +10,11 @@ from pytest_django import Settings
 from payportal.demo.models import OutboxMessage
 from payportal.demo.phone import DemoPhone
 from payportal.messaging.channels import REGISTRY
-from payportal.messaging.channels.base import CannotTell, Channel, Outgoing
+from payportal.messaging.channels.base import CannotTell, Channel, Outgoing, Question
 from payportal.messaging.channels.email import Email
 from payportal.messaging.channels.outbox import Outbox
 from tests.payportal.messaging.channels.mail_server import MailServer
+from tests.world import NOW
 
 pytestmark = pytest.mark.django_db
 MESSAGE = Outgoing(
@@ -39,6 +40,10 @@ class FarSide:
         if self.server:
             return [mail.get_content() for mail in self.server.mailbox]
         return list(OutboxMessage.objects.order_by("pk").values_list("body", flat=True))
+
+
+def ask(reference: str) -> Question:
+    return Question(reference=reference, handover="h", account="default", to=MESSAGE.to, code="", sent_at=NOW)
 
 
 @contextmanager
@@ -76,14 +81,14 @@ def test_the_carriers_reference_is_the_same_for_the_same_occasion(side: FarSide)
 
 def test_asking_finds_what_arrived_or_says_that_it_cannot(side: FarSide) -> None:
     try:
-        assert side.channel.look_up("on:1") is None
+        assert side.channel.look_up(ask("on:1")) is None
     except CannotTell:
         with pytest.raises(CannotTell):
-            side.channel.look_up("on:2")
+            side.channel.look_up(ask("on:2"))
     else:
         sent = side.channel.send(MESSAGE)
-        assert side.channel.look_up("on:1") == sent
-        assert side.channel.look_up("on:2") is None
+        assert side.channel.look_up(ask("on:1")) == sent
+        assert side.channel.look_up(ask("on:2")) is None
 
 
 def test_a_message_says_nothing_secret_of_itself() -> None:

@@ -14,16 +14,27 @@ class Message(models.Model):
         QUEUED = "queued"
         SENDING = "sending"
         SENT = "sent"
+        DELIVERED = "delivered"
+        READ = "read"
         UNKNOWN = "unknown"
         FAILED = "failed"
+        # Not said after all: paid meanwhile, opted out, capped. Nothing went out.
+        WITHHELD = "withheld"
 
+    # Handed over, as far as anybody knows for good.
+    ARRIVING = (Status.SENT, Status.DELIVERED, Status.READ)
+    # Receipts come in any order: later states win, and none is taken back but by the carrier's final failure.
     ALLOWED_FROM = {
         Status.SENDING: {Status.QUEUED},
         Status.SENT: {Status.SENDING, Status.UNKNOWN},
-        Status.QUEUED: {Status.SENDING, Status.UNKNOWN},
+        Status.DELIVERED: {Status.SENDING, Status.UNKNOWN, Status.SENT},
+        Status.READ: {Status.SENDING, Status.UNKNOWN, Status.SENT, Status.DELIVERED},
+        # From SENT: finally failed at the carrier, and the operator has a second channel.
+        Status.QUEUED: {Status.SENDING, Status.UNKNOWN, Status.SENT},
         # Asked without an answer, it stays unknown.
         Status.UNKNOWN: {Status.SENDING, Status.UNKNOWN},
-        Status.FAILED: {Status.SENDING, Status.UNKNOWN},
+        Status.FAILED: {Status.SENDING, Status.UNKNOWN, Status.SENT},
+        Status.WITHHELD: {Status.QUEUED, Status.SENDING},
     }
 
     operator = models.ForeignKey(Operator, models.PROTECT, related_name="messages")
@@ -41,16 +52,27 @@ class Message(models.Model):
     next_attempt_at = models.DateTimeField()
     claimed_until = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    read_at = models.DateTimeField(null=True, blank=True)
+    code = models.CharField(
+        max_length=12, blank=True, help_text="Proves who sent it: the customer can look it up at /verify."
+    )
     channel_reference = models.CharField(max_length=120, blank=True)
     error = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["operator", "code"], condition=~models.Q(code=""), name="message_code_once"
+            ),
+        ]
         indexes = [
+            models.Index(fields=["customer", "-created_at"], name="message_customer_newest"),
             models.Index(
                 fields=["next_attempt_at"],
                 condition=models.Q(status__in=["queued", "sending", "unknown"]),
                 name="message_waiting",
-            )
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,94 @@
+"""Our accounts at the carriers, read from the environment while settings are read: no model is needed here.
+
+Accounts have codes; an operator's messaging policy names one. ``default`` comes from ``TWILIO_*``, ``EXOTEL_*`` and
+``WHATSAPP_*``; others from ``MESSAGE_ACCOUNT_CODES`` and ``TWILIO_<CODE>_*`` and so on. A carrier without keys is not
+there: messages that name it stop and say so.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from environs import Env
+
+
+@dataclass(frozen=True, slots=True)
+class TwilioAccount:
+    """The keys of one account at Twilio; the senders are numbers (E.164) or messaging services."""
+
+    account_sid: str
+    auth_token: str = field(repr=False)
+    sms_from: str = ""
+    whatsapp_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExotelAccount:
+    """The keys of one account at Exotel. ``webhook_token`` stands in the address that Exotel calls."""
+
+    account_sid: str
+    api_key: str = field(repr=False)
+    api_token: str = field(repr=False)
+    webhook_token: str = field(repr=False)
+    sms_from: str = ""
+    whatsapp_from: str = ""
+    dlt_entity_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WhatsAppAccount:
+    """The keys of one number at Meta's WhatsApp Cloud API."""
+
+    phone_number_id: str
+    access_token: str = field(repr=False)
+    app_secret: str = field(repr=False)
+    verify_token: str = field(repr=False)
+
+
+def twilio(env: Env) -> dict[str, TwilioAccount]:
+    """Accounts at Twilio by code."""
+    return {
+        code: TwilioAccount(
+            account_sid=env.str(prefix + "ACCOUNT_SID"),
+            auth_token=env.str(prefix + "AUTH_TOKEN"),
+            sms_from=env.str(prefix + "SMS_FROM", ""),
+            whatsapp_from=env.str(prefix + "WHATSAPP_FROM", ""),
+        )
+        for code, prefix in _known(env, "TWILIO", "ACCOUNT_SID")
+    }
+
+
+def exotel(env: Env) -> dict[str, ExotelAccount]:
+    """Accounts at Exotel by code."""
+    return {
+        code: ExotelAccount(
+            account_sid=env.str(prefix + "ACCOUNT_SID"),
+            api_key=env.str(prefix + "API_KEY"),
+            api_token=env.str(prefix + "API_TOKEN"),
+            webhook_token=env.str(prefix + "WEBHOOK_TOKEN"),
+            sms_from=env.str(prefix + "SMS_FROM", ""),
+            whatsapp_from=env.str(prefix + "WHATSAPP_FROM", ""),
+            dlt_entity_id=env.str(prefix + "DLT_ENTITY_ID", ""),
+        )
+        for code, prefix in _known(env, "EXOTEL", "ACCOUNT_SID")
+    }
+
+
+def whatsapp(env: Env) -> dict[str, WhatsAppAccount]:
+    """Numbers at Meta's WhatsApp Cloud API by code."""
+    return {
+        code: WhatsAppAccount(
+            phone_number_id=env.str(prefix + "PHONE_NUMBER_ID"),
+            access_token=env.str(prefix + "ACCESS_TOKEN"),
+            app_secret=env.str(prefix + "APP_SECRET"),
+            verify_token=env.str(prefix + "VERIFY_TOKEN"),
+        )
+        for code, prefix in _known(env, "WHATSAPP", "PHONE_NUMBER_ID")
+    }
+
+
+def _known(env: Env, carrier: str, first: str) -> Iterator[tuple[str, str]]:
+    """Code and prefix of each account that has its first variable."""
+    for code in ["default", *env.list("MESSAGE_ACCOUNT_CODES", [])]:
+        prefix = f"{carrier}_" if code == "default" else f"{carrier}_{code.upper()}_"
+        if env.str(prefix + first, ""):
+            yield code, prefix
