@@ -124,6 +124,14 @@ def stop(process: "subprocess.Popen[bytes]", stop_signal: signal.Signals, second
     signal_group(process.pid, signal.SIGKILL)
 
 
+def make_private_folder(path: Path, account: Account | None) -> None:
+    """Make a folder that only the account (or we ourselves) may enter."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.chmod(0o700)
+    if account:
+        os.chown(path, account.uid, account.gid)
+
+
 def last_line(log: Path) -> str:
     """The last line of a log that says something, for a one-line error; empty if there is none."""
     try:

