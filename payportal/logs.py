@@ -89,5 +89,8 @@ def configure(level: str) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
             "urllib3": {"level": "ERROR"},
             "stripe": {"level": "ERROR"},
+            # A line for every call, with its whole address: a customer's number stands in some.
+            "httpx": {"level": "WARNING"},
+            "httpcore": {"level": "WARNING"},
         },
     }
