@@ -64,6 +64,8 @@ class Outgoing:
     ``handover`` is our reference of this one sending, given to carriers that hand it back with their receipts.
     ``address_label`` is what a button for the address would say. Both are empty where there is nothing to open.
     ``code`` stands in the text and proves who sent it; a carrier without references can be asked for it.
+    ``body`` holds the address already, where the template put it, but for channels that show a button (the outbox);
+    ``text`` is what a channel without buttons sends.
     """
 
     reference: str
@@ -85,6 +87,13 @@ class Outgoing:
     # A picture (JPEG): its bytes, and the address where a carrier that wants no bytes may fetch it.
     image: bytes = field(default=b"", repr=False)
     image_address: str = field(default="", repr=False)
+
+    @property
+    def text(self) -> str:
+        """The body, and beneath it the address where the body does not hold it."""
+        if not self.address or self.address in self.body:
+            return self.body
+        return "\n".join((self.body, self.address))
 
 
 @dataclass(frozen=True, slots=True)
