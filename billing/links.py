@@ -72,7 +72,7 @@ def origin(operator: Operator) -> str:
 def rest(link: PaymentLink) -> str:
     """Expiry and code: the second part of the address, and what the link's cookie holds."""
     expiry = int(link.expires_at.timestamp()).to_bytes(EXPIRY_BYTES, "big")
-    return references.encode(expiry + _mac(settings.SECRET_KEY, link.operator.code, link.selector, expiry))
+    return references.encode(expiry + code_of(settings.SECRET_KEY, link.operator.code, link.selector, expiry))
 
 
 cookie_value = rest
@@ -88,7 +88,7 @@ def resolve(operator: Operator, selector: str, rest: str, now: datetime) -> Paym
     expiry, mac = raw[:EXPIRY_BYTES].ljust(EXPIRY_BYTES, b"\0"), raw[EXPIRY_BYTES:]
     # Every key is tried, whatever the shape: one code path for all that a stranger can make.
     matches = [
-        constant_time_compare(mac, _mac(key, operator.code, selector, expiry))
+        constant_time_compare(mac, code_of(key, operator.code, selector, expiry))
         for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     ]
     expires_at = datetime.fromtimestamp(int.from_bytes(expiry, "big"), UTC)
@@ -168,7 +168,7 @@ def note(
 def status_token(payment: Payment) -> str:
     """Opens the status of this one payment and nothing else: banks return to other browsers."""
     return payment.reference + references.encode(
-        _mac(settings.SECRET_KEY, payment.operator.code, payment.reference, b"", purpose="status")
+        code_of(settings.SECRET_KEY, payment.operator.code, payment.reference, b"", purpose="status")
     )
 
 
@@ -179,7 +179,7 @@ def payment_by_status_token(operator: Operator, token: str) -> Payment:
     """
     reference, code = token[:22], token[22:]
     wanted = (
-        references.encode(_mac(key, operator.code, reference, b"", purpose="status"))
+        references.encode(code_of(key, operator.code, reference, b"", purpose="status"))
         for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     )
     if not any(constant_time_compare(code, each) for each in wanted):
@@ -196,7 +196,8 @@ def payment_by_status_token(operator: Operator, token: str) -> Payment:
     return payment
 
 
-def _mac(key: str, operator_code: str, selector: str, expiry: bytes, *, purpose: str = "link") -> bytes:
+def code_of(key: str, operator_code: str, selector: str, expiry: bytes, *, purpose: str = "link") -> bytes:
+    """The first 128 bits of the code over all of this; a purpose's code is good for no other."""
     message = b"\0".join(_parts(purpose, operator_code, selector)) + b"\0" + expiry
     derived = hashlib.sha256(b"payportal.links\0" + key.encode()).digest()
     return hmac.digest(derived, message, "sha256")[:MAC_BYTES]
