@@ -28,6 +28,7 @@
   let isKnown = false; // the server has said that this page may pay
   let isSummed = true; // the sum is the one of the ticks
   let isPaying = false;
+  let isStranger = false; // this browser keeps no cookie: nothing here can be paid or summed up
   let isWaiting = false; // a note stands there only until the server answers again
   let asked = 0;
 
@@ -38,7 +39,8 @@
     byId("wallets").classList.toggle("busy", !canPay());
     byId("wallets").toggleAttribute("inert", !canPay());
     cardButton.disabled = !canPay() || !card;
-    form.querySelectorAll("input[type=checkbox]").forEach((tick) => tick.toggleAttribute("disabled", isPaying));
+    form.querySelectorAll("input[type=checkbox]").forEach((tick) => tick.toggleAttribute("disabled", isPaying || isStranger));
+    ways.hidden = isStranger;
   }
 
   /** Shows one of the page's notes, or none. @param {string} note @param {string} [place] */
@@ -76,7 +78,8 @@
       return;
     }
     if (mine !== asked) return;
-    if (!state.known) return tell("cookies");
+    isStranger = !state.known;
+    if (isStranger) return turnAway();
     if (state.go) return location.replace(state.go);
     if (location.pathname !== base || location.search) history.replaceState(null, "", base);
     // Only now, with an address that opens nothing, somebody else's script may run here.
@@ -85,6 +88,13 @@
     isWaiting = false;
     if (stripe) refresh();
     else load();
+  }
+
+  /** Without the cookie: where the address was replaced there was one, and the link has ended since. */
+  function turnAway() {
+    if (location.pathname === base) return location.replace(base);
+    refresh();
+    tell("cookies");
   }
 
   function load() {
