@@ -80,34 +80,43 @@ def send(request: httpx.Request) -> Answer:
 
 
 def ask(request: httpx.Request) -> Answer:
-    """Make a call that changes nothing; the answer is a good one. Raises BadKeys, or SendUnknown for all the rest."""
+    """Make a call that changes nothing; the answer is a good one. Raises SendUnknown for everything else.
+
+    Keys that are refused raise BadKeys (401 and 403 alone: an address that is not there says nothing of our keys).
+    """
     try:
         answer = send(request)
         check(answer)
-    except BadKeys:
-        raise
+    except BadKeys as error:
+        if answer.status in (401, 403):
+            raise
+        raise SendUnknown(str(error)) from None
     except (NotSent, Refused) as error:
         raise SendUnknown(str(error)) from None
     return answer
 
 
 def check(answer: Answer) -> None:
-    """Raise what an answer's status means where the carrier's own error code says nothing better.
+    """Raise what an answer's status means, if it is not a good one."""
+    if not answer.is_good:
+        raise failure(answer)
+
+
+def failure(answer: Answer) -> NotSent | Refused | SendUnknown:
+    """What an answer's status means where the carrier's own error code says nothing better.
 
     After a 5xx nobody knows whether the message was taken, nor after a redirect, which comes from somebody else.
     """
     text = f"HTTP {answer.status}"
-    if answer.is_good:
-        return
     if answer.status in (401, 403, 404, 405):
-        raise BadKeys(text)
+        return BadKeys(text)
     if answer.status == 402:
-        raise NoCredit(text)
+        return NoCredit(text)
     if answer.status == 429:
-        raise NotSent(text, retry_after=answer.retry_after())
+        return NotSent(text, retry_after=answer.retry_after())
     if 400 <= answer.status < 500 and answer.status != 408:
-        raise Refused(text)
-    raise SendUnknown(text)
+        return Refused(text)
+    return SendUnknown(text)
 
 
 def basic(user: str, password: str) -> dict[str, str]:
