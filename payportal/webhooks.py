@@ -2,7 +2,7 @@
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, DataError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -33,7 +33,8 @@ def stripe(request: HttpRequest, account: str) -> HttpResponse:
             headers=request.headers,
             now=timezone.now(),
         )
-    except (InvalidSignature, ValueError):
+    except (InvalidSignature, ValueError, DataError):
+        # DataError: what no text in the database can hold; sent again, it would be no better.
         return _answer(400)
     except KeyError:
         return _answer(404)

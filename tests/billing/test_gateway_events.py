@@ -217,6 +217,14 @@ def test_a_missing_secret_fails_closed(client: Client, standin: StandIn, setting
     assert post(client, body, signed(body, "")) == 400
 
 
+def test_a_signed_event_that_no_text_can_hold_is_refused(client: Client, standin: StandIn) -> None:
+    """Sent again it would be no better."""
+    world.operator()
+    body = event_body("evt_1", "pi_1").replace(b"evt_1", b"evt_\\u0000")
+    assert post(client, body, signed(body)) == 400
+    assert not GatewayEvent.objects.exists()
+
+
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"id": 1}', b"not json", b'{"data": {"object": 5}}'])
 def test_a_signed_body_that_is_no_event_is_refused(client: Client, standin: StandIn, body: bytes) -> None:
     world.operator()
