@@ -2,8 +2,9 @@
 
 from payportal.messaging.channels.base import Channel
 from payportal.messaging.channels.email import Email
+from payportal.messaging.channels.twilio import TwilioSms, TwilioWhatsApp
 
-REGISTRY: dict[str, Channel] = {Email.code: Email()}
+REGISTRY: dict[str, Channel] = {channel.code: channel for channel in (Email(), TwilioSms(), TwilioWhatsApp())}
 
 
 def register(channel: Channel) -> None:

@@ -9,8 +9,10 @@ from pytest_django import Settings
 
 from payportal.messaging.channels.base import NotSent, Refused, SendUnknown
 from payportal.messaging.channels.email import Email
+from tests.payportal.messaging.channels import far_sides
 from tests.payportal.messaging.channels.mail_server import MailServer
-from tests.payportal.messaging.channels.test_contract import MESSAGE
+
+MESSAGE = replace(far_sides.MESSAGE, to="a@b.example")
 
 
 @pytest.fixture
