@@ -10,9 +10,10 @@ from django.utils.translation import get_language
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
-from billing import gateways, links
+from billing import gateways, links, proofs
 from billing.models import Payment
-from payportal.pages import access, checkout_page, errors, shell, ticks
+from billing.proofs import Action
+from payportal.pages import access, checkout_page, errors, pin_views, proof, shell, ticks
 from payportal.pages.checkout_page import CheckoutPage, LinkPayments
 from payportal.pages.requests import LinkRequest
 
@@ -57,6 +58,8 @@ def show_sum(request: LinkRequest) -> HttpResponse:
         return errors.bad_request(request)
     if not request.htmx:  # type: ignore[attr-defined]
         return _show(request, ticked)
+    if proof.is_wanted(request, Action.OPEN):
+        return HttpResponseClientRedirect(f"/p/{request.link.selector}/")
     found = checkout_page.payments_of(request.link)
     page = _page(request, found, ticked)
     if page.is_stale or _is_busy(found):
@@ -67,7 +70,9 @@ def show_sum(request: LinkRequest) -> HttpResponse:
 
 
 def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpResponse:
-    """The page that fits: paying, being paid elsewhere, or being paid right here."""
+    """The page that fits: proving who one is, paying, being paid elsewhere, or being paid right here."""
+    if proof.is_wanted(request, Action.OPEN):
+        return pin_views.ask(request, Action.OPEN)
     found = checkout_page.payments_of(request.link)
     own = found.own_open
     if own and own.status == Payment.Status.PROCESSING:
@@ -77,11 +82,15 @@ def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpRespon
     if found.elsewhere:
         return _show_elsewhere(request, found.elsewhere)
     page = _page(request, found, ticked)
+    if page.bills and proof.is_wanted(request, Action.PAY, page.sum.amount):
+        return pin_views.ask(request, Action.PAY)
     context: dict[str, Any] = {
         "page": page,
         "is_changed": page.is_stale or "changed" in request.GET,
         "csrf_token": get_token(request),
         "stripe": _stripe(request),
+        "has_details": proofs.offers(request.link.operator, Action.DETAILS),
+        "must_prove_for_packages": page.packages and proof.is_wanted(request, Action.CONTRACT),
     }
     if page.bills:
         return shell.page(request, "pages/pay.html", kind="pay", context=context)

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from django.conf import settings
+from django.contrib.postgres.aggregates import JSONBAgg
 from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
+from django.db.models import Q
+from django.db.models.functions import JSONObject
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 
-from billing.models import Operator
+from billing.models import Operator, ProofRule
 from payportal.pages import outage
 
 RETRY_SECONDS = 5
@@ -48,8 +51,9 @@ def forget(**_: object) -> None:
     _snapshot = None
 
 
-post_save.connect(forget, sender=Operator, dispatch_uid="payportal.pages.operators")
-post_delete.connect(forget, sender=Operator, dispatch_uid="payportal.pages.operators")
+for _sender in (Operator, ProofRule):
+    post_save.connect(forget, sender=_sender, dispatch_uid=f"payportal.pages.operators.{_sender.__name__}")
+    post_delete.connect(forget, sender=_sender, dispatch_uid=f"payportal.pages.operators.{_sender.__name__}")
 
 
 def _known() -> _Snapshot:
@@ -75,7 +79,15 @@ def _known() -> _Snapshot:
 
 
 def _read() -> _Snapshot:
-    operators = list(Operator.objects.filter(is_active=True))
+    rules = JSONBAgg(
+        JSONObject(action="proof_rules__action", via="proof_rules__via", amount_from="proof_rules__amount_from"),
+        filter=Q(proof_rules__is_active=True),
+        default=[],
+    )
+    operators = list(Operator.objects.filter(is_active=True).annotate(rules=rules))
+    for operator in operators:
+        # So that finding out whether a PIN is asked for costs a page no query either.
+        operator.proof_rules_in_force = [ProofRule(operator_id=operator.pk, **rule) for rule in operator.rules]
     return _Snapshot(
         by_host={operator.host.lower(): operator for operator in operators},
         default=next((operator for operator in operators if operator.is_default), None),

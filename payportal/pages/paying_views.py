@@ -12,7 +12,8 @@ from activation.ordering import NotOnOffer
 from billing import payments
 from billing.gateways.base import GatewayError, GatewayUnknown
 from billing.models import Payment
-from payportal.pages import access, asking, checkout_page, errors, shell, ticks
+from billing.proofs import Action
+from payportal.pages import access, asking, checkout_page, errors, proof, shell, ticks
 from payportal.pages.checkout_page import LinkPayments
 from payportal.pages.requests import LinkRequest
 
@@ -72,7 +73,18 @@ def pay(request: LinkRequest) -> HttpResponse:
         ticked = None
     if ticked is None or ticked.amount_shown is None:
         return errors.words(request, status=400, title=_("That didn’t work"), text=_("Nothing has been paid."))
+    action = _asks_for_proof(request, ticked, ticked.amount_shown)
+    if action:
+        return _json({"go": proof.page_for(request.link, action)}, status=409)
     return _start(request, ticked, ticked.amount_shown)
+
+
+def _asks_for_proof(request: LinkRequest, ticked: ticks.Ticks, amount: int) -> Action | None:
+    """What of this payment needs a PIN that wasn't given; a sum that isn't true is refused later anyhow."""
+    for action in (Action.OPEN, Action.PAY, *([Action.CONTRACT] if ticked.packages else [])):
+        if proof.is_wanted(request, action, amount):
+            return action
+    return None
 
 
 def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> JsonResponse:
@@ -112,7 +124,7 @@ def take_over(request: LinkRequest) -> HttpResponse:
     """Pay here instead: possible once the gateway has confirmed that the other payment can't be paid any more."""
     base = f"/p/{request.link.selector}/"
     other = payments.blocking(request.link)
-    if other is None:
+    if other is None or proof.is_wanted(request, Action.OPEN):
         return shell.private(HttpResponseRedirect(base))
     try:
         done = payments.take_over(other.pk, actor=f"customer:{request.link.pk}", now=timezone.now())

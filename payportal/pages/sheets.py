@@ -20,6 +20,7 @@ KINDS = {
     "pay": ("tokens", "phone", "switch", "pay"),
     "empty": ("tokens", "phone", "switch", "status", "pay"),
     "status": ("tokens", "phone", "switch", "status"),
+    "pin": ("tokens", "phone", "pin"),
     "receipt": ("tokens", "phone", "receipt"),
 }
 
