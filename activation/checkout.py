@@ -55,7 +55,7 @@ def start(
 
     Raises NotOnOffer, and what ``payments.start`` raises; then nothing was written.
     """
-    payments.lock_link(link)
+    payments.lock_live_link(link, now)
     ticked = quote(link=link, bill_ids=bill_ids, package_ids=package_ids)
     if ticked.amount != amount_shown:
         raise payments.AmountChanged

@@ -23,10 +23,20 @@ from billing.models import Customer, LinkEvent, Operator, Payment, PaymentLink
 MAC_BYTES = 16
 SELECTOR_BYTES = 8
 EXPIRY_BYTES = 4
+# Whoever opened a link is known again for so long after its end: known, and no more.
+AGAIN_FOR = timedelta(days=30)
+# Of two askings at once the second gets what the first one made.
+FRESH_FOR = timedelta(minutes=1)
+# However often somebody asks, and whatever became of the counters in Valkey.
+RENEWALS_A_DAY = 8
 
 
 class LinkUnusable(Exception):
     """Unknown, forged, expired, revoked or another operator's: a stranger can't tell which."""
+
+
+class LinkForged(LinkUnusable):
+    """Never made here: by whom it was tried may be counted."""
 
 
 def create(
@@ -78,34 +88,69 @@ def rest(link: PaymentLink) -> str:
 cookie_value = rest
 
 
+def again_value(link: PaymentLink) -> str:
+    """What the second cookie holds: it opens nothing, and says whose link it was when that has ended."""
+    expiry = int(link.expires_at.timestamp()).to_bytes(EXPIRY_BYTES, "big")
+    return references.encode(
+        expiry + code_of(settings.SECRET_KEY, link.operator.code, link.selector, expiry, purpose="again")
+    )
+
+
 def resolve(operator: Operator, selector: str, rest: str, now: datetime) -> PaymentLink:
     """The link behind an address. Raises LinkUnusable; anything that was not made here and now, before any query."""
+    expires_at = _expiry_of(operator, selector, rest, "link")
+    if expires_at is None:
+        raise LinkForged
+    link = _made(operator, selector, expires_at) if expires_at > now else None
+    if link is None or link.revoked_at:
+        raise LinkUnusable
+    return link
+
+
+by_cookie = resolve
+
+
+def holder(operator: Operator, selector: str, rest: str, again: str, now: datetime) -> PaymentLink | None:
+    """The link that somebody had, though it may have ended: by its address or by the cookie that outlives it.
+
+    It is good for sending a fresh link to the number on file and for nothing else. None without a query for all that
+    was not made here.
+    """
+    ended = _expiry_of(operator, selector, rest, "link")
+    remembered = _expiry_of(operator, selector, again, "again")
+    if remembered and remembered + AGAIN_FOR <= now:
+        remembered = None
+    expires_at = ended or remembered
+    return _made(operator, selector, expires_at) if expires_at else None
+
+
+def _expiry_of(operator: Operator, selector: str, text: str, purpose: str) -> datetime | None:
+    """When what was made here for this selector ends or ended; None for anything else. No query."""
     try:
-        raw = references.decode(rest)
+        raw = references.decode(text)
         is_shaped = len(references.decode(selector)) == SELECTOR_BYTES and len(raw) == EXPIRY_BYTES + MAC_BYTES
     except ValueError:
         is_shaped, raw = False, b"\0" * (EXPIRY_BYTES + MAC_BYTES)
     expiry, mac = raw[:EXPIRY_BYTES].ljust(EXPIRY_BYTES, b"\0"), raw[EXPIRY_BYTES:]
     # Every key is tried, whatever the shape: one code path for all that a stranger can make.
     matches = [
-        constant_time_compare(mac, code_of(key, operator.code, selector, expiry))
+        constant_time_compare(mac, code_of(key, operator.code, selector, expiry, purpose=purpose))
         for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     ]
     expires_at = datetime.fromtimestamp(int.from_bytes(expiry, "big"), UTC)
-    if not (any(matches) and is_shaped and expires_at > now):
-        raise LinkUnusable
+    return expires_at if any(matches) and is_shaped else None
+
+
+def _made(operator: Operator, selector: str, expires_at: datetime) -> PaymentLink | None:
+    """The row, in one query."""
     link = (
         PaymentLink.objects.select_related("customer")
-        .filter(operator_id=operator.pk, selector=selector, revoked_at__isnull=True, expires_at=expires_at)
+        .filter(operator_id=operator.pk, selector=selector, expires_at=expires_at)
         .first()
     )
-    if link is None:
-        raise LinkUnusable
-    link.operator = operator
+    if link:
+        link.operator = operator
     return link
-
-
-by_cookie = resolve
 
 
 def mark_opened(link: PaymentLink, now: datetime, *, device: str = "") -> bool:
@@ -142,6 +187,43 @@ def revoke(link: PaymentLink, *, actor: str, now: datetime) -> bool:
     return bool(changed)
 
 
+def renew(old: PaymentLink, *, actor: str, now: datetime) -> PaymentLink | None:
+    """A fresh link in the old one's place, which ends: nothing is begun on it any more, what was begun there settles.
+
+    Of two at once the second gets the first one's link. None when nothing may be made: the operator has closed, there
+    is nowhere to send it to, or the customer has had ``RENEWALS_A_DAY`` within a day.
+    """
+    customer = old.customer
+    if not old.operator.is_active or not (customer.phone or customer.email):
+        return None
+    with transaction.atomic():
+        # Before any payment is begun on it, or after: that takes the same lock.
+        PaymentLink.objects.select_for_update(of=("self",), no_key=True).get(pk=old.pk)
+        newest = PaymentLink.objects.filter(renews=old).select_related("customer", "operator").order_by("-pk").first()
+        if newest and newest.revoked_at is None and newest.created_at > now - FRESH_FOR:
+            return newest
+        today = PaymentLink.objects.filter(customer=customer, renews__isnull=False, created_at__gt=now - timedelta(1))
+        if today.count() >= RENEWALS_A_DAY:
+            return None
+        for ended in _live(old):
+            PaymentLink.objects.filter(pk=ended.pk).update(revoked_at=now)
+            note(ended, "renewed", now, actor=actor)
+        fresh = create(customer=customer, currency=old.currency, actor=actor, now=now)
+        fresh.renews, fresh.via = old, old.via
+        fresh.save(update_fields=["renews", "via"])
+        note(fresh, "renewal", now, actor=actor)
+    return fresh
+
+
+def _live(old: PaymentLink) -> list[PaymentLink]:
+    """The link and those that took its place before, as far as they were not ended yet, by key: locks in one order."""
+    chain, found = {old.pk}, {old.pk}
+    while found:
+        found = set(PaymentLink.objects.filter(renews__in=found).values_list("pk", flat=True)) - chain
+        chain |= found
+    return list(PaymentLink.objects.filter(pk__in=chain, revoked_at__isnull=True).order_by("pk"))
+
+
 def note(
     link: PaymentLink | int,
     kind: str,
@@ -163,6 +245,18 @@ def note(
         detail=detail,
         actor=actor,
     )
+
+
+def note_change(link: PaymentLink, kind: str, at: datetime, *, detail: str = "") -> bool:
+    """Add to the timeline unless that is what it says last: who loads a page ten times makes one entry of it."""
+    events = LinkEvent._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {events} (link_id, kind, at, detail, actor) SELECT %s, %s, %s, %s, '' WHERE "  # noqa: S608
+            f"(SELECT kind || detail FROM {events} WHERE link_id = %s ORDER BY id DESC LIMIT 1) IS DISTINCT FROM %s",
+            [link.pk, kind, at, detail, link.pk, kind + detail],
+        )
+        return bool(cursor.rowcount > 0)
 
 
 def status_token(payment: Payment) -> str:

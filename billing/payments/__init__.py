@@ -10,10 +10,12 @@ from billing.payments.settling import settle
 from billing.payments.starting import (
     AmountChanged,
     BillsTaken,
+    LinkEnded,
     NothingDue,
     PaymentInProgress,
     blocking,
     lock_link,
+    lock_live_link,
     open_for_link,
     start,
 )
@@ -21,6 +23,7 @@ from billing.payments.starting import (
 __all__ = [
     "AmountChanged",
     "BillsTaken",
+    "LinkEnded",
     "NothingDue",
     "Opened",
     "PaymentGone",
@@ -28,6 +31,7 @@ __all__ = [
     "blocking",
     "cancel",
     "lock_link",
+    "lock_live_link",
     "open_at_gateway",
     "open_for_link",
     "reconcile",

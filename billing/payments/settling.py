@@ -81,7 +81,7 @@ def move(payment: Payment, target: Payment.Status, now: datetime, **fields: obje
     for name, value in fields.items():
         setattr(payment, name, value)
     payment.save(update_fields=["status", "touched_at", *fields])
-    links.note(payment.link, target.value, now, payment)
+    links.note(payment.link, target.value, now, payment, detail=payment.failure_code if target == Status.FAILED else "")
 
 
 def _method(truth: GatewayPayment) -> dict[str, object]:

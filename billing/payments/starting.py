@@ -20,6 +20,10 @@ class AmountChanged(Exception):
     """What is asked for now is not what the customer saw."""
 
 
+class LinkEnded(Exception):
+    """The link ran out, was withdrawn or has a fresh one in its place: nothing is begun on it any more."""
+
+
 class PaymentInProgress(Exception):
     """This link's payment is with the bank: nothing may change until it has said so."""
 
@@ -57,9 +61,10 @@ def blocking(link: PaymentLink) -> Payment | None:
 def start(*, link: PaymentLink, invoices: Sequence[Invoice], amount_shown: int, now: datetime) -> Payment:
     """Ask for these invoices: write payment, items and reservations; the gateway is called afterwards.
 
-    Part of the caller's transaction, which holds the link's row (``lock_link``). Raises NothingDue, AmountChanged,
-    PaymentInProgress or BillsTaken, and then nothing was written.
+    Part of the caller's transaction, which holds the link's row (``lock_live_link``). Raises LinkEnded, NothingDue,
+    AmountChanged, PaymentInProgress or BillsTaken, and then nothing was written.
     """
+    lock_live_link(link, now)
     locked = lock_invoices([invoice.pk for invoice in invoices])
     due = {invoice.pk: invoice.amount_due for invoice in locked if _is_payable(invoice)}
     if not due or len(due) != len(invoices):
@@ -75,13 +80,23 @@ def start(*, link: PaymentLink, invoices: Sequence[Invoice], amount_shown: int, 
     return payment
 
 
-def lock_link(link: PaymentLink) -> None:
+def lock_link(link: PaymentLink) -> PaymentLink:
     """Make taps on one link come one after the other. First of all locks: link, invoices by key, payment.
 
     All of them without the key: others may go on writing rows that point to what is locked (timeline, jobs, messages),
-    and can't wait for the money while the money waits for them.
+    and can't wait for the money while the money waits for them. Returns the row as it is now.
     """
-    PaymentLink.objects.select_for_update(of=("self",), no_key=True).get(pk=link.pk)
+    return PaymentLink.objects.select_for_update(of=("self",), no_key=True).get(pk=link.pk)
+
+
+def lock_live_link(link: PaymentLink, now: datetime) -> None:
+    """The same for who begins a payment: a fresh link takes this lock too before it ends the old one.
+
+    Raises LinkEnded. A payment that was begun before is not asked: it settles.
+    """
+    row = lock_link(link)
+    if row.revoked_at or row.expires_at <= now:
+        raise LinkEnded
 
 
 def lock_invoices(keys: Iterable[int]) -> list[Invoice]:
