@@ -53,6 +53,9 @@ class Column:
 class Report(ABC):
     """One finance file."""
 
+    # Templates call what can be called, classes too, and one that needs arguments becomes an empty text.
+    do_not_call_in_templates: ClassVar[bool] = True
+
     code: ClassVar[str]
     title: ClassVar[str | Promise]
     columns: ClassVar[tuple[Column, ...]]

@@ -318,6 +318,15 @@ def test_an_unknown_report_is_not_there(brisvik: world.House) -> None:
     assert _finance(brisvik).get("/admin/reports/nothing/").status_code == 404
 
 
+def test_the_list_of_reports_leads_to_each(brisvik: world.House) -> None:
+    client = _finance(brisvik)
+    shown = client.get("/admin/reports/")
+    assert shown.status_code == 200
+    for code, report in REPORTS.items():
+        assert f'<a href="/admin/reports/{code}/">{report.title}</a>' in shown.content.decode()
+        assert client.get(f"/admin/reports/{code}/").status_code == 200
+
+
 def test_reports_are_for_those_who_may(brisvik: world.House) -> None:
     client = world.logged_in(world.person("noor", brisvik.operator, role=roles.SUPPORT))
     assert client.get(_address(), _may("brisvik")).status_code == 403
