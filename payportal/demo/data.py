@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from activation.models import Activation, Device, Package
 from billing import invoices
 from billing.imports.bills import vat_within
-from billing.models import BillingAccount, Customer, LegalEntity, Operator
+from billing.models import BillingAccount, Customer, LegalEntity, Operator, ProofRule
 
 Names = dict[str, str]
 
@@ -74,6 +74,8 @@ def _load_brisvik(now: datetime) -> None:
         help_phone="+441632960018",
         channel="outbox",
     )
+    # The lines of a bill are shown to who has typed the code that was sent to the number on file.
+    ProofRule.objects.create(operator=operator, action=ProofRule.Action.DETAILS)
     entity = LegalEntity.objects.create(
         operator=operator,
         name="Brisvik Net AS (made up)",
