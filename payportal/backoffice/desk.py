@@ -5,18 +5,16 @@ the second of two clicks, or of two colleagues, sees what the first one did.
 """
 
 from datetime import datetime
-from io import BytesIO
 from typing import Any
 
-import qrcode
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from qrcode.image.svg import SvgPathImage
 
 from activation import jobs
 from activation.models import ActivationJob
 from billing import audit, links
 from billing.models import Customer, PaymentLink
+from payportal import qr
 from payportal.backoffice import access
 from payportal.messaging import messages
 from payportal.messaging.models import Message
@@ -91,16 +89,7 @@ def show_code(link: PaymentLink, *, actor: str, now: datetime) -> tuple[str, str
         raise LinkEnded
     _record("show-link", link, actor, now)
     address = links.url(link)
-    return address, code_svg(address)
-
-
-def code_svg(text: str) -> str:
-    """A QR code as an SVG element, dark on light, with the quiet zone that cameras need."""
-    drawn = BytesIO()
-    code = qrcode.QRCode(error_correction=qrcode.constants.ERROR_CORRECT_M, border=4, image_factory=SvgPathImage)
-    code.add_data(text)
-    code.make_image().save(drawn)
-    return drawn.getvalue().decode().partition("?>")[2].strip()
+    return address, qr.svg(address)
 
 
 def _record(verb: str, link: PaymentLink, actor: str, now: datetime) -> None:

@@ -16,8 +16,9 @@ from django.views.decorators.http import require_safe
 from billing.models import Customer, Operator
 from payportal.demo import data
 from payportal.demo.models import OutboxMessage
-from payportal.messaging import wording
+from payportal.messaging import dates, wording
 from payportal.messaging.models import Message
+from payportal.messaging.occasions import opens_link
 
 NEWEST = 50
 # What htmx takes for "leave the page as it is".
@@ -87,18 +88,18 @@ def _bubbles(received: list[OutboxMessage], operator: Operator, now: datetime) -
     zone, spoken = operator.time_zone, get_language() or "en"
     newest_day = ""
     for row in received:
-        day = wording.day(row.received_at, spoken, zone)
+        day = dates.day(row.received_at, spoken, zone)
         message = told.get(row.reference)
         bubbles.append(
             Bubble(
                 body=row.body,
                 address=_address(message, now),
                 label=row.address_label,
-                is_button=bool(message and message.template == "link"),
+                is_button=bool(message and opens_link(message.template)),
                 language=row.language,
                 direction="rtl" if get_language_info(row.language)["bidi"] else "ltr",
                 at=row.received_at.isoformat(),
-                clock=wording.clock(row.received_at, spoken, zone),
+                clock=dates.clock(row.received_at, spoken, zone),
                 new_day=day if day != newest_day else "",
             )
         )

@@ -123,7 +123,7 @@ def _claim(message_id: int, now: datetime) -> Message | None:
 
 def _send(message: Message, channel: Channel, now: datetime) -> bool:
     try:
-        outgoing = wording.outgoing(message, channel.reaches, now)
+        outgoing = wording.outgoing(message, channel, now)
     except wording.CannotSay as error:
         return _stop(message, str(error))
     except Exception as error:

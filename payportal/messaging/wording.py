@@ -1,49 +1,70 @@
-"""What a message says: template and context turned into text, and addresses made, at the moment of sending.
+"""What a message says: text and facts brought together, and addresses made, at the moment of sending.
 
-A template is ``templates/messages/<name>.<channel>.txt``: header lines (``Subject``, ``Label``), an empty line, text.
+Nothing of it is kept. What is owed is what is owed now; a link's address and a one-time code are made anew each time.
+Whoever holds the phone may not be the customer: no text that opens something names more than operator, plain kinds,
+sums and due dates.
 """
 
-from datetime import datetime
-from functools import lru_cache
-from typing import Any, Literal
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from urllib.parse import urlsplit
 
-from babel.dates import format_date, format_time
-from django.template.loader import render_to_string
-from django.utils import timezone, translation
+from django.utils import translation
+from django.utils.translation import gettext as _
 
-from billing import links, receipts
+from billing import links, pins, receipts
 from billing.lib.money import format_money
 from billing.lib.names import in_language
 from billing.models import Payment
-from payportal.messaging.channels.base import Outgoing
-from payportal.messaging.models import Message
+from payportal import qr
+from payportal.messaging import codes, dates, owing, placeholders, segments, texts
+from payportal.messaging.channels.base import Channel, Outgoing
+from payportal.messaging.models import Message, MessagingPolicy
+from payportal.messaging.occasions import opens_link
 
-HEADERS = ("subject", "label")
+Values = dict[str, str]
+# Carriers refuse a place of an approved template that has no words.
+NOTHING = "–"
 
 
 class CannotSay(Exception):
     """There is nothing (more) to be said: no number to send it to, or what it would open is closed."""
 
 
-def outgoing(message: Message, reaches: Literal["phone", "email"], now: datetime) -> Outgoing:
+def outgoing(message: Message, channel: Channel, now: datetime) -> Outgoing:
     """The message in the customer's language, ready for a channel. Raises CannotSay."""
-    to = getattr(message.customer, reaches)
+    to = getattr(message.customer, channel.reaches)
     if not to:
-        raise CannotSay(f"the customer has no {reaches}")
+        raise CannotSay(f"the customer has no {channel.reaches}")
     address = address_of(message, now)
+    is_picture = channel.medium == "whatsapp" and opens_link(message.template) and _shows_qr(message)
+    # A channel with a button of its own shows the address there.
+    is_button = channel.code == "outbox"
     with translation.override(message.language):
-        headers, body = _parts(_rendered(message))
-    return Outgoing(
-        reference=message.reference,
-        to=to,
-        sender=message.operator.name,
-        language=message.language,
-        subject=headers["subject"],
-        body=body,
-        address=address,
-        address_label=headers["label"] if address else "",
-    )
+        text = _text_of(message, channel.medium)
+        values = _values(message, now) | {
+            "link": "" if is_picture or is_button else address,
+            "scan": _("Point a phone’s camera at the code.") if is_picture else "",
+        }
+        if channel.medium == "sms":
+            body = _fitted(text.body, values)
+        else:
+            body = placeholders.fill(text.body, values)
+        said = Outgoing(
+            reference=message.reference,
+            to=to,
+            sender=message.operator.name,
+            language=message.language,
+            subject=_one_line(placeholders.fill(text.subject, values)),
+            body=body,
+            address="" if is_picture else address,
+            address_label=_one_line(placeholders.fill(text.label, values)) if address else "",
+            code=values["code"],
+            carrier_template=text.carrier_name,
+            parameters=_parameters(text.body, values) if text.carrier_name else (),
+        )
+    return _with_picture(said, message, address) if is_picture else said
 
 
 def address_of(message: Message, now: datetime) -> str:
@@ -51,7 +72,7 @@ def address_of(message: Message, now: datetime) -> str:
 
     Raises CannotSay for a link that has ended or was withdrawn since the message was written.
     """
-    if message.template == "link" and message.link:
+    if opens_link(message.template) and message.link:
         if message.link.revoked_at or message.link.expires_at <= now:
             raise CannotSay("the link has ended")
         return links.url(message.link)
@@ -60,59 +81,93 @@ def address_of(message: Message, now: datetime) -> str:
     return ""
 
 
-def _rendered(message: Message) -> str:
-    return render_to_string(f"messages/{message.template}.{message.channel}.txt", _words(message))
+def _text_of(message: Message, medium: str) -> texts.Text:
+    try:
+        return texts.text(message.operator_id, message.template, message.language, medium)
+    except KeyError:
+        raise CannotSay(f"template: there is none for {message.template}") from None
 
 
-def _words(message: Message) -> dict[str, Any]:
-    """The context's facts as people of that language say them."""
-    language, facts = message.language, message.context
-    zone = message.operator.time_zone
-    words: dict[str, Any] = {"operator": _one_line(message.operator.name)}
+def _values(message: Message, now: datetime) -> Values:
+    """Every placeholder of the occasion but the address, as people of the message's language say it."""
+    operator, language, facts = message.operator, message.language, message.context
+    origin = links.origin(operator)
+    values = dict.fromkeys(placeholders.MEANING, "") | {
+        "operator": _one_line(operator.name),
+        "code": codes.shown(message.code),
+        # Where there is no code there is nothing to look up.
+        "verify": f"{origin}/verify" if message.code else "",
+        "help": operator.help_phone,
+        "host": urlsplit(origin).hostname or operator.host,
+    }
     if "amount" in facts:
-        words["amount"] = format_money(facts["amount"], facts["currency"], language)
+        values["amount"] = format_money(facts["amount"], facts["currency"], language)
     if "names" in facts:
-        words["name"] = _one_line(in_language(facts["names"], language))
+        values["service"] = _one_line(in_language(facts["names"], language))
     if facts.get("until"):
-        words["until"] = day(datetime.fromisoformat(facts["until"]), language, zone)
-    if message.link:
-        words["ends"] = clock(message.link.expires_at, language, zone)
-        words["ends_on"] = day(message.link.expires_at, language, zone)
-        ends_day, today = (
-            timezone.localtime(at, ZoneInfo(zone)).date() for at in (message.link.expires_at, message.created_at)
-        )
-        words["is_today"] = ends_day == today
-    return words
+        values["until"] = dates.day(datetime.fromisoformat(facts["until"]), language, operator.time_zone)
+    if facts.get("fee"):
+        values["fee"] = format_money(facts["fee"], facts["currency"], language)
+    if facts.get("fee_on"):
+        values["fee_on"] = dates.of_date(date.fromisoformat(facts["fee_on"]), language)
+    if opens_link(message.template) and message.link:
+        owed = owing.of(message, now)
+        values |= {"items": "\n".join(owed.lines), "short": owed.short, "number": owed.number}
+        values |= {"total": owed.total, "when": owed.when, "ends": _ends(message, now)}
+    if message.template == "pin_code" and message.link:
+        values["pin"] = pins.make_code(message.link, now)
+    return values
+
+
+def _ends(message: Message, now: datetime) -> str:
+    """Until when the link lasts: ``13:00``, and the day where it isn't today."""
+    assert message.link is not None
+    at, zone = message.link.expires_at, message.operator.time_zone
+    clock = dates.clock(at, message.language, zone)
+    if dates.local_day(at, zone) == dates.local_day(now, zone):
+        return clock
+    return f"{dates.day(at, message.language, zone)}, {clock}"
+
+
+def _fitted(body: str, values: Values) -> str:
+    """The text as SMS: as much of what is owed as one part holds, or the least parts where one is not enough."""
+    said = [segments.plain(placeholders.fill(body, fewer)) for fewer in _shortened(values)]
+    # The first of the shortest.
+    return min(said, key=lambda each: segments.measure(each).segments)
+
+
+def _shortened(values: Values) -> Iterator[Values]:
+    """What may be left out of an SMS, one after the other; sum, address and codes never are."""
+    values = values | {"items": values.get("short", "")}
+    yield values
+    values = values | {"ends": ""}
+    yield values
+    values = values | {"items": values.get("number", "")}
+    yield values
+    yield values | {"when": ""}
+
+
+def _parameters(body: str, values: Mapping[str, str]) -> tuple[str, ...]:
+    """The words for the places of a carrier's approved template, in the order in which ours names them first.
+
+    Meta takes no line breaks in them, and no empty ones (Cloud API, "Template components").
+    """
+    return tuple(values[name].replace("\n", "; ") or NOTHING for name in placeholders.named(body))
+
+
+def _shows_qr(message: Message) -> bool:
+    shows = MessagingPolicy.Shows.QR
+    return MessagingPolicy.objects.filter(operator_id=message.operator_id, whatsapp_shows=shows).exists()
+
+
+def _with_picture(said: Outgoing, message: Message, address: str) -> Outgoing:
+    """The message with the address as a QR code, as bytes and where it can be fetched."""
+    assert message.link is not None
+    origin = links.origin(message.operator)
+    picture = f"{origin}/q/{message.link.selector}/{links.rest(message.link)}.jpg"
+    return replace(said, image=qr.jpeg(address, label=urlsplit(origin).hostname or ""), image_address=picture)
 
 
 def _one_line(text: str) -> str:
     """A name stays where it is put: it can't end a header line or begin another."""
     return " ".join(text.splitlines())
-
-
-@lru_cache(maxsize=64)
-def _locale(language: str) -> str:
-    return language.replace("-", "_")
-
-
-def day(at: datetime, language: str, zone: str) -> str:
-    """Day and month, where the operator is: ``22 December``, ``22. desember``."""
-    pattern = "d. MMMM" if language in ("nb", "nn", "no", "da", "de") else "d MMMM"
-    return format_date(timezone.localtime(at, ZoneInfo(zone)), pattern, locale=_locale(language)).replace(" ", "\u00a0")
-
-
-def clock(at: datetime, language: str, zone: str) -> str:
-    """Hours and minutes of the clock, where the operator is."""
-    return format_time(at, "HH:mm", tzinfo=ZoneInfo(zone), locale=_locale(language))
-
-
-def _parts(text: str) -> tuple[dict[str, str], str]:
-    """The header lines of a rendered template, and its body."""
-    head, _, body = text.strip().partition("\n\n")
-    headers = dict.fromkeys(HEADERS, "")
-    for line in head.splitlines():
-        name, separator, value = line.partition(":")
-        if not separator or name.lower() not in headers:
-            raise ValueError("a message template begins with header lines and an empty line")
-        headers[name.lower()] = value.strip()
-    return headers, body.strip()

@@ -1,35 +1,51 @@
-"""Every word of a message is said in every language that the site speaks."""
+"""Every word that a message or the demo's phone is put together from is there in every language."""
 
 import re
-from io import BytesIO, StringIO
-from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract
-from babel.messages.pofile import read_po
 from django.conf import settings
-from django.utils.translation.template import templatize
 
-TEMPLATES = sorted((settings.BASE_DIR / "templates" / "messages").glob("*.txt")) + sorted(
-    (settings.BASE_DIR / "templates" / "pages").glob("inbox*.html")
-)
-LANGUAGES = [code for code, _ in settings.LANGUAGES if code != "en"]
+from payportal.messaging import placeholders, texts
+from payportal.messaging.occasions import OCCASIONS
+from tests.payportal.pages import extracting
+from tests.payportal.pages.test_catalogs import catalog
+
+LANGUAGES = [code for code, _ in settings.LANGUAGES]
+FOLDER = settings.BASE_DIR / "templates" / "messages"
 
 
-def words(template: Path) -> set[str]:
-    """What a template marks for translation."""
-    code = templatize(template.read_text())
-    return {str(found[1]) for found in extract("python", BytesIO(code.encode()), {"gettext": None}, (), {})}
+@pytest.mark.parametrize("language", [code for code in LANGUAGES if code != "en"])
+def test_the_catalogue_has_all_of_it(language: str) -> None:
+    there = catalog(language)
+    wanted = {
+        text
+        for path in ("payportal/messaging/owing.py", "payportal/messaging/wording.py", *_inbox())
+        for text in extracting._of(extracting.ROOT / path)
+    }
+    assert "%(count)d bill" in wanted
+    assert "No messages yet." in wanted
+    assert sorted(text for text in wanted if not all(there.get(text, [""]))) == []
+
+
+def _inbox() -> list[str]:
+    return [str(path.relative_to(extracting.ROOT)) for path in (extracting.ROOT / "templates/pages").glob("inbox*")]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_catalogue_has_all_of_it_and_keeps_the_places(language: str) -> None:
-    source = settings.BASE_DIR / "payportal" / "messaging" / "locale" / language / "LC_MESSAGES" / "django.po"
-    catalog = read_po(StringIO(source.read_text()), locale=language)
-    wanted = set().union(*map(words, TEMPLATES))
-    assert "Hello." in wanted
-    for text in wanted:
-        assert text in catalog
-        said = str(catalog[text].string)
-        assert said
-        assert sorted(re.findall(r"%\(\w+\)s", said)) == sorted(re.findall(r"%\(\w+\)s", text))
+@pytest.mark.parametrize("medium", texts.MEDIA)
+def test_every_occasion_has_a_text_of_its_own(language: str, medium: str) -> None:
+    for name in OCCASIONS:
+        assert (FOLDER / f"{name}.{medium}.{language}.txt").exists()
+        text = texts.default(name, language, medium)
+        whole = "\n".join((text.subject, text.label, text.body))
+        assert placeholders.unknown(whole, name) == []
+        assert set(placeholders.required(name)) <= set(placeholders.named(text.body))
+        assert not placeholders.NEVER_IN_HEADERS & set(placeholders.named(text.subject + text.label))
+        assert bool(text.subject) or medium != "email"
+        assert bool(text.label) == bool(OCCASIONS[name].opens)
+        assert "!" not in re.sub(r"(Thank you|Takk|شكرًا)!", "", whole), "exclamation marks but in thanks"
+
+
+def test_nothing_lies_in_the_folder_that_nobody_says() -> None:
+    known = {f"{name}.{medium}.{code}.txt" for name in OCCASIONS for medium in texts.MEDIA for code in LANGUAGES}
+    assert {path.name for path in FOLDER.iterdir()} == known
