@@ -187,6 +187,13 @@ EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", False)
 EMAIL_TIMEOUT = 10
+# A mail service instead of a mail server: EMAIL_BACKEND=anymail.backends.<service>.EmailBackend, its keys in ANYMAIL as
+# JSON. What a service has no field for (our own reference, say) is left out rather than the mail.
+ANYMAIL = {
+    "REQUESTS_TIMEOUT": CARRIER_TIMEOUT_SECONDS,
+    "IGNORE_UNSUPPORTED_FEATURES": True,
+    **accounts.mail_service(env),
+}
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "payportal@localhost")
 
 LANGUAGE_CODE = "en"

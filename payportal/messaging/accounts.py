@@ -7,7 +7,9 @@ there: messages that name it stop and say so.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 
@@ -84,6 +86,14 @@ def whatsapp(env: Env) -> dict[str, WhatsAppAccount]:
         )
         for code, prefix in _known(env, "WHATSAPP", "PHONE_NUMBER_ID")
     }
+
+
+def mail_service(env: Env) -> dict[str, Any]:
+    """django-anymail's settings: a JSON object in ANYMAIL."""
+    found = env.json("ANYMAIL", {})
+    if not isinstance(found, dict):
+        raise ImproperlyConfigured("ANYMAIL must be a JSON object")
+    return found
 
 
 def _known(env: Env, carrier: str, first: str) -> Iterator[tuple[str, str]]:

@@ -4,9 +4,18 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from django.conf import settings
+
 from payportal.messaging.channels.base import NotSent, SendUnknown
 
 Result = TypeVar("Result")
+# Two calls, a picture's and its message's, end within the lease of a claim (35 s).
+LONGEST_CALL_SECONDS = 15.0
+
+
+def longest() -> float:
+    """How many seconds a call may take, however the parts of it are spread."""
+    return min(1.5 * settings.CARRIER_TIMEOUT_SECONDS, LONGEST_CALL_SECONDS)
 
 
 class Abandoned(Exception):

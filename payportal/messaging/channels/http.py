@@ -19,10 +19,8 @@ import httpx
 from django.conf import settings
 
 from payportal.messaging.channels.base import BadKeys, NoCredit, NotSent, Refused, SendUnknown
-from payportal.messaging.channels.bounded import Abandoned, Attempt
+from payportal.messaging.channels.bounded import Abandoned, Attempt, longest
 
-# Two calls, a picture's and its message's, end within the lease of a claim (35 s).
-LONGEST_CALL_SECONDS = 15.0
 LONGEST_ANSWER = 1024 * 1024
 # A carrier that names no time has none to name; a longer one is a mistake or a joke.
 LONGEST_WAIT_SECONDS = 24 * 3600.0
@@ -67,7 +65,7 @@ def send(request: httpx.Request) -> Answer:
     Raises NotSent when nothing of the request had left us (no such host, refused, no connection in time, TLS), and
     SendUnknown when something had and no whole answer came.
     """
-    attempt: Attempt[Answer] = Attempt(min(1.5 * settings.CARRIER_TIMEOUT_SECONDS, LONGEST_CALL_SECONDS))
+    attempt: Attempt[Answer] = Attempt(longest())
 
     def work() -> Answer:
         try:

@@ -21,6 +21,7 @@ from payportal.messaging.channels import REGISTRY
 from payportal.messaging.channels.base import Channel, Outgoing, Question
 from tests.world import NOW
 
+State = Literal["accepted", "delivered", "read", "undelivered"]
 CALLBACK = "https://pay.example/webhooks/messages"
 HANDOVER = "ho-0123456789abcdef"
 # Numbers for fiction (Ofcom).
@@ -121,8 +122,10 @@ class CarrierServer(FarSide):
 
     # Whether a byte changed in what it posts is found out: not where a secret in the address is all there is.
     signs_body: ClassVar[bool] = True
-    # The status of an answer to somebody whose keys are wrong.
-    wrong_keys_status: ClassVar[int] = 401
+    # Whether what customers write back comes to us.
+    hears: ClassVar[bool] = True
+    # What it tells of a message.
+    states: ClassVar[tuple[State, ...]] = ("accepted", "delivered", "read", "undelivered")
 
     def __init__(self, code: str, settings: Settings) -> None:
         super().__init__(code, settings)
@@ -151,12 +154,12 @@ class CarrierServer(FarSide):
         """Let the next message be refused since its number can't be reached on this medium, in the carrier's words."""
 
     @abstractmethod
-    def receipt(self, state: Literal["accepted", "delivered", "read", "undelivered"]) -> Posted:
+    def receipt(self, state: State) -> Posted:
         """What it posts, rightly signed, of a message with the handover ``HANDOVER`` and the reference ``known``."""
 
     @abstractmethod
     def said(self, text: str) -> Posted:
-        """What it posts, rightly signed, when the owner of ``PHONE`` writes back."""
+        """What it posts, rightly signed, when the owner of ``to`` writes back."""
 
     def drop_webhook_keys(self) -> None:
         """Let settings hold no key to check signatures with."""

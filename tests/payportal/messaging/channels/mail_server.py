@@ -9,15 +9,22 @@ from email.message import EmailMessage
 
 @dataclass
 class MailServer:
-    """``answer``: what is said to the final dot, or to RCPT where it begins so; ``hang_up``: when to drop the line."""
+    """``answer``: what is said to the final dot, or to RCPT where it begins so; ``hang_up``: when to drop the line.
+
+    ``is_slow``: whether it answers each line in time for a socket's time-out, and all of them far too late.
+    ``wants_login``: whether it offers log-in, which then nobody passes.
+    """
 
     answer: str = "250 taken"
     recipient_answer: str = "250 ok"
     hang_up: str = ""
+    is_slow: bool = False
+    wants_login: bool = False
     mailbox: list[EmailMessage] = field(default_factory=list)
 
     def __enter__(self) -> "MailServer":
         server = self
+        self.released = threading.Event()
         Handler = type("Handler", (_Handler,), {"mail": server})
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
@@ -26,6 +33,7 @@ class MailServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -34,12 +42,24 @@ class _Handler(socketserver.StreamRequestHandler):
     mail: MailServer
 
     def handle(self) -> None:
+        try:
+            self.talk()
+        except OSError:
+            # Who called has hung up.
+            pass
+
+    def talk(self) -> None:
         if self.mail.hang_up == "greeting":
             return
         self.say("220 made-up mail")
         while line := self.rfile.readline():
             verb = line[:4].upper().decode("ascii", "replace")
-            if verb in ("EHLO", "HELO", "MAIL", "RSET"):
+            if verb == "EHLO" and self.mail.wants_login:
+                self.say("250-made-up")
+                self.say("250 AUTH PLAIN")
+            elif verb == "AUTH":
+                self.say("535 5.7.8 wrong")
+            elif verb in ("EHLO", "HELO", "MAIL", "RSET"):
                 self.say("250 ok")
             elif verb == "RCPT":
                 self.say(self.mail.recipient_answer)
@@ -62,4 +82,6 @@ class _Handler(socketserver.StreamRequestHandler):
         return b"".join(lines)
 
     def say(self, text: str) -> None:
+        if self.mail.is_slow:
+            self.mail.released.wait(0.3)
         self.wfile.write(text.encode() + b"\r\n")

@@ -1,4 +1,5 @@
-"""What every channel must do, whatever carries it. A new channel is added to ``FAR_SIDES`` and passes all of this."""
+"""What every channel must do, whatever carries it. A new channel is added to ``FAR_SIDES``, with a server that
+plays its carrier, and passes all of this."""
 
 import time
 from collections.abc import Iterator
@@ -18,32 +19,40 @@ from payportal.messaging.channels.base import (
     Said,
     SendUnknown,
 )
+from payportal.messaging.channels.wishes import Wish
 from tests.payportal.messaging.channels.far_sides import HANDOVER, MESSAGE, PHONE, CarrierServer, FarSide, Posted
 from tests.payportal.messaging.channels.mail_side import MailSide, PhoneSide
+from tests.payportal.messaging.channels.postmark_server import RECIPIENT, PostmarkServer
 from tests.payportal.messaging.channels.twilio_server import TwilioServer
 
 pytestmark = pytest.mark.django_db
-FAR_SIDES: dict[str, type[FarSide]] = {
-    "email": MailSide,
-    "outbox": PhoneSide,
-    "twilio_sms": TwilioServer,
-    "twilio_whatsapp": TwilioServer,
-}
-CARRIERS = sorted(code for code, made in FAR_SIDES.items() if issubclass(made, CarrierServer))
-STATES = ("accepted", "delivered", "read", "undelivered")
+# A channel that has several kinds of far side stands here with each of them.
+FAR_SIDES: list[tuple[str, type[FarSide]]] = [
+    ("email", MailSide),
+    ("email", PostmarkServer),
+    ("outbox", PhoneSide),
+    ("twilio_sms", TwilioServer),
+    ("twilio_whatsapp", TwilioServer),
+]
+CARRIERS = [(code, made) for code, made in FAR_SIDES if issubclass(made, CarrierServer)]
 
 
-@pytest.fixture(params=sorted(REGISTRY))
+@pytest.fixture(params=FAR_SIDES, ids=lambda far: f"{far[0]}-{far[1].__name__}")
 def side(request: pytest.FixtureRequest, settings: Settings) -> Iterator[FarSide]:
-    with FAR_SIDES[request.param](request.param, settings).running() as made:
-        yield made
+    code, made = request.param
+    with made(code, settings).running() as running:
+        yield running
 
 
-@pytest.fixture(params=CARRIERS)
+@pytest.fixture(params=CARRIERS, ids=lambda far: f"{far[0]}-{far[1].__name__}")
 def carrier(request: pytest.FixtureRequest, settings: Settings) -> Iterator[CarrierServer]:
-    with FAR_SIDES[request.param](request.param, settings).running() as made:
-        assert isinstance(made, CarrierServer)
-        yield made
+    code, made = request.param
+    with made(code, settings).running() as running:
+        yield running
+
+
+def test_every_channel_there_is_stands_here() -> None:
+    assert {code for code, made in FAR_SIDES} == set(REGISTRY)
 
 
 def test_it_works(side: FarSide) -> None:
@@ -84,12 +93,20 @@ def test_a_message_says_nothing_secret_of_itself(side: FarSide) -> None:
     assert "=1+1" not in shown
 
 
-def test_an_account_that_we_do_not_have_sends_nothing_and_receives_nothing(carrier: CarrierServer) -> None:
-    with pytest.raises(Refused):
-        carrier.channel.send(replace(carrier.message, account="unknown"))
+def test_an_account_that_we_do_not_have_receives_nothing(carrier: CarrierServer) -> None:
     posted = carrier.receipt("delivered")
     with pytest.raises(KeyError):
         carrier.channel.receive("unknown", posted.url, posted.headers, posted.body)
+
+
+def test_an_account_that_we_do_not_have_sends_nothing(carrier: CarrierServer) -> None:
+    """Mail has one sender for all accounts."""
+    message = replace(carrier.message, account="unknown")
+    if carrier.channel.medium == "email":
+        carrier.channel.send(message)
+        return
+    with pytest.raises(Refused):
+        carrier.channel.send(message)
     assert carrier.asked == []
 
 
@@ -244,21 +261,20 @@ def test_a_question_answered_with_nonsense_is_no_answer(carrier: CarrierServer) 
         carrier.channel.look_up(carrier.question())
 
 
-@pytest.mark.parametrize("state", STATES)
-def test_what_became_of_a_message_comes_back(carrier: CarrierServer, state: str) -> None:
-    [news] = received(carrier, carrier.receipt(state))  # type: ignore[arg-type]
-    assert isinstance(news, Receipt)
-    assert news.state == state
-    assert HANDOVER in (news.handover, HANDOVER if news.channel_reference == "known" else "")
-    assert bool(news.error) is (state == "undelivered")
-    assert PHONE not in repr(news)
+def test_what_became_of_a_message_comes_back(carrier: CarrierServer) -> None:
+    for state in carrier.states:
+        [news] = received(carrier, carrier.receipt(state))
+        assert isinstance(news, Receipt)
+        assert news.state == state
+        assert news.handover == HANDOVER or news.channel_reference == "known"
+        assert bool(news.error) is (state == "undelivered")
+        assert says_nothing(ValueError(repr(news)))
 
 
-@pytest.mark.parametrize("text, wish", [("STOP", "stop"), (" stopp. ", "stop"), ("Start", "start"), ("Hei!", "other")])
-def test_what_a_customer_wants_is_understood_and_the_words_are_not_kept(
-    carrier: CarrierServer, text: str, wish: str
-) -> None:
-    assert received(carrier, carrier.said(text)) == [Said(PHONE, wish)]  # type: ignore[arg-type]
+def test_what_a_customer_wants_is_understood_and_the_words_are_not_kept(carrier: CarrierServer) -> None:
+    words: dict[str, Wish] = {"STOP": "stop", " stopp. ": "stop", "Start": "start", "Hei!": "other"}
+    for text, wish in words.items() if carrier.hears else ():
+        assert received(carrier, carrier.said(text)) == [Said(carrier.to, wish)]
 
 
 def test_what_is_not_signed_is_refused(carrier: CarrierServer) -> None:
@@ -285,6 +301,7 @@ def test_every_changed_byte_is_found(carrier: CarrierServer) -> None:
             received(carrier, replace(posted, body=bytes(changed)))
 
 
+@pytest.mark.filterwarnings("ignore::anymail.exceptions.AnymailInsecureWebhookWarning")
 def test_without_a_key_nothing_is_believed(carrier: CarrierServer) -> None:
     posted = carrier.receipt("delivered")
     carrier.drop_webhook_keys()
@@ -329,4 +346,4 @@ def forgeries(carrier: CarrierServer, posted: Posted) -> list[Posted]:
 def says_nothing(error: BaseException) -> bool:
     """Whether an error's words hold neither number, text nor address, nor those of what caused it."""
     shown = f"{error} {error!r} {error.__cause__!r}"
-    return not any(secret in shown for secret in (PHONE, PHONE[1:], "Film", "secret-address", MESSAGE.code))
+    return not any(secret in shown for secret in (PHONE, PHONE[1:], RECIPIENT, "Film", "secret-address", MESSAGE.code))

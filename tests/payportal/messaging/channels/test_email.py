@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from pytest_django import Settings
 
-from payportal.messaging.channels.base import NotSent, Refused, SendUnknown
+from payportal.messaging.channels.base import BadKeys, NotSent, Refused, SendUnknown
 from payportal.messaging.channels.email import Email
 from tests.payportal.messaging.channels import far_sides
 from tests.payportal.messaging.channels.mail_server import MailServer
@@ -50,12 +50,68 @@ def test_a_refused_text(server: MailServer, answer: str, error: type[Exception])
         Email().send(MESSAGE)
 
 
-@pytest.mark.parametrize("answer, error", [("450 busy", NotSent), ("550 nobody", Refused)])
-def test_a_refused_recipient(server: MailServer, answer: str, error: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    "answer, error, mark",
+    [
+        ("450 busy", NotSent, None),
+        ("550 nobody", Refused, "unreachable"),
+        ("550 5.1.1 nobody a@b.example", Refused, "unreachable"),
+        ("550 5.7.1 spam", Refused, ""),
+        ("554 5.1.10 null MX", Refused, "unreachable"),
+        ("554 policy", Refused, ""),
+    ],
+)
+def test_a_refused_recipient(server: MailServer, answer: str, error: type[Exception], mark: str | None) -> None:
+    """RFC 3463: 5.1 is about the address, 5.7 about policy."""
     server.recipient_answer = answer
     with pytest.raises(error, match=answer[:3]) as refusal:
         Email().send(MESSAGE)
     assert "a@b.example" not in str(refusal.value)
+    assert getattr(refusal.value, "mark", None) == mark
+
+
+def test_the_sender_is_the_operator_at_our_address(server: MailServer, settings: Settings) -> None:
+    settings.DEFAULT_FROM_EMAIL = "Payments <pay@operator.example>"
+    Email().send(replace(MESSAGE, sender="Blåtind, Nett\r\nBcc: x@y.example"))
+    [mail] = server.mailbox
+    assert mail["From"].addresses[0].display_name == "Blåtind, Nett Bcc: x@y.example"
+    assert mail["From"].addresses[0].addr_spec == "pay@operator.example"
+    assert mail["Bcc"] is None
+
+
+def test_an_address_that_stands_in_the_text_is_not_said_twice(server: MailServer) -> None:
+    Email().send(replace(MESSAGE, body=f"Se her: {MESSAGE.address}"))
+    [mail] = server.mailbox
+    assert mail.get_content().count(MESSAGE.address) == 1
+
+
+def test_a_log_in_that_fails_is_an_alarm(server: MailServer, settings: Settings) -> None:
+    server.wants_login = True
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "payportal", "wrong"
+    with pytest.raises(BadKeys):
+        Email().send(MESSAGE)
+    assert server.mailbox == []
+
+
+def test_a_server_that_is_slow_at_each_step_keeps_nobody_longer_than_a_claim(
+    server: MailServer, settings: Settings
+) -> None:
+    """Greeting and log-in take too long: nothing is sent, then or later."""
+    settings.CARRIER_TIMEOUT_SECONDS, settings.EMAIL_TIMEOUT = 0.2, 5
+    server.is_slow = True
+    with pytest.raises(NotSent):
+        Email().send(MESSAGE)
+    server.is_slow = False
+    settings.CARRIER_TIMEOUT_SECONDS = 5
+    Email().send(replace(MESSAGE, reference="on:2", body="the second"))
+    assert ["the second" in mail.get_content() for mail in server.mailbox] == [True]
+
+
+def test_a_server_that_is_slow_in_the_middle_leaves_it_unknown(server: MailServer, settings: Settings) -> None:
+    settings.CARRIER_TIMEOUT_SECONDS, settings.EMAIL_TIMEOUT = 0.9, 5
+    server.is_slow = True
+    with pytest.raises(SendUnknown):
+        Email().send(MESSAGE)
 
 
 def test_a_line_that_drops_before_the_greeting_has_sent_nothing(server: MailServer) -> None:

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import hmac
 from email.utils import format_datetime
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 from payportal.messaging.accounts import TwilioAccount
@@ -16,6 +16,7 @@ from tests.payportal.messaging.channels.far_sides import (
     CarrierServer,
     Posted,
     Reply,
+    State,
 )
 from tests.world import NOW
 
@@ -124,7 +125,7 @@ class TwilioServer(CarrierServer):
             following = f"{asked.path}?{query}"
         return Reply(200, {"messages": page, "page": number, "page_size": size, "next_page_uri": following})
 
-    def receipt(self, state: Literal["accepted", "delivered", "read", "undelivered"]) -> Posted:
+    def receipt(self, state: State) -> Posted:
         form = {"MessageSid": "known", "SmsSid": "known", "MessageStatus": STATUSES[state], "To": self.prefix + PHONE}
         if state == "undelivered":
             form |= {"ErrorCode": "30005"}
