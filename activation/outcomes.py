@@ -10,9 +10,9 @@ from django.db.models import Exists, OuterRef, QuerySet
 from activation import waking
 from activation.events import ServiceActivated, ServiceDelayed
 from activation.models import Activation, ActivationJob, Order, OrderItem
-from billing import audit, events, links
+from billing import audit, events
 from billing.lib.transactions import whole
-from billing.models import Payment
+from billing.models import AuditEntry, LinkEvent, Payment
 
 log = structlog.get_logger(__name__)
 
@@ -52,11 +52,12 @@ def finish_all(jobs: Sequence[ActivationJob], at: datetime) -> int:
         elif job.kind == Kind.RESTORE:
             on |= _restore(job)
     paid_by = _payments(ours)
-    for job in ours:
-        if job.pk in on:
-            _note(job, "switched_on", at, paid_by)
-            _audit(job, "switch-on", at, paid_by)
-            events.publish(ServiceActivated(activation_id=on[job.pk], payment_id=job.payment_id, at=at))
+    switched_on = [job for job in ours if job.pk in on]
+    _note(switched_on, "switched_on", at, paid_by)
+    _audit(switched_on, "switch-on", at, paid_by)
+    events.publish_all(
+        [ServiceActivated(activation_id=on[job.pk], payment_id=job.payment_id, at=at) for job in switched_on]
+    )
     return len(ours)
 
 
@@ -79,10 +80,10 @@ def park(job: ActivationJob, error: str, now: datetime) -> bool:
         allowed = Order.ALLOWED_FROM[Order.Status.HELD]
         Order.objects.filter(items=job.order_item_id, status__in=allowed).update(status=Order.Status.HELD)
     paid_by = _payments([job])
-    _audit(job, "park-job", now, paid_by, reason=error)
+    _audit([job], "park-job", now, paid_by, reason=error)
     log.error("job_parked", job=job.pk, attempts=job.attempts, error=error[:200])
     if job.kind != Kind.END:
-        _note(job, "delayed", now, paid_by)
+        _note([job], "delayed", now, paid_by)
         events.publish(ServiceDelayed(job_id=job.pk, payment_id=job.payment_id, at=now))
     return True
 
@@ -93,7 +94,7 @@ def _requeue(job: ActivationJob, pause: timedelta, error: str, now: datetime) ->
     if not _held(job).update(status=Status.QUEUED, run_after=run_after, claimed_until=None, error=error[:200]):
         return
     if job.attempts == LATE_FROM and job.kind != Kind.END:
-        _note(job, "delayed", now, _payments([job]))
+        _note([job], "delayed", now, _payments([job]))
     waking.wake([job.pk], delay=pause)
 
 
@@ -165,7 +166,7 @@ def _end(job: ActivationJob, at: datetime) -> None:
         status=Activation.Status.ENDED, ended_at=at
     )
     if changed:
-        _audit(job, "switch-off", at, _payments([job]))
+        _audit([job], "switch-off", at, _payments([job]))
 
 
 def _payments(jobs: Iterable[ActivationJob]) -> dict[int | None, Payment]:
@@ -176,20 +177,26 @@ def _payments(jobs: Iterable[ActivationJob]) -> dict[int | None, Payment]:
     return {payment.pk: payment for payment in Payment.objects.select_related("operator").filter(pk__in=keys)}
 
 
-def _note(job: ActivationJob, kind: str, at: datetime, paid_by: Mapping[int | None, Payment]) -> None:
-    if job.payment_id is not None:
-        links.note(paid_by[job.payment_id].link_id, kind, at, job.payment_id)
+def _note(jobs: Iterable[ActivationJob], kind: str, at: datetime, paid_by: Mapping[int | None, Payment]) -> None:
+    # As links.note does it one by one.
+    LinkEvent.objects.bulk_create(
+        LinkEvent(link_id=paid_by[job.payment_id].link_id, payment_id=job.payment_id, kind=kind, at=at)
+        for job in jobs
+        if job.payment_id is not None
+    )
 
 
 def _audit(
-    job: ActivationJob, verb: str, now: datetime, paid_by: Mapping[int | None, Payment], reason: str = ""
+    jobs: Iterable[ActivationJob], verb: str, now: datetime, paid_by: Mapping[int | None, Payment], reason: str = ""
 ) -> None:
-    paid = paid_by.get(job.payment_id)
-    audit.record(
-        actor=ACTOR,
-        verb=verb,
-        subject_reference=f"service:{job.request['service_reference']}",
-        now=now,
-        reason=reason,
-        operator=paid.operator if paid else job.customer.operator,
+    audit.record_all(
+        AuditEntry(
+            actor=ACTOR,
+            verb=verb,
+            subject_reference=f"service:{job.request['service_reference']}",
+            at=now,
+            reason=reason[:200],
+            operator=paid.operator if (paid := paid_by.get(job.payment_id)) else job.customer.operator,
+        )
+        for job in jobs
     )

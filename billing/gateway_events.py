@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import connection
 from django.db.models import Exists, F, OuterRef
 
 from billing import gateways, payments
 from billing.gateways.base import GatewayError, GatewayPayment, GatewayUnknown
+from billing.lib.inserting import insert_new
 from billing.lib.time_limit import within
 from billing.models import GatewayEvent, Payment
 
@@ -46,7 +46,8 @@ def receive(*, gateway_code: str, account: str, body: bytes, headers: Mapping[st
         received_at=now,
         next_attempt_at=now,
     )
-    return _insert_once(row)
+    inserted = insert_new([row], unique=("gateway", "gateway_account", "event_id"))
+    return inserted[0] if inserted else None
 
 
 def process(event_id: int, now: datetime) -> bool:
@@ -81,24 +82,6 @@ def process_waiting(now: datetime) -> int:
     waiting = GatewayEvent.objects.filter(status=Status.RECEIVED, next_attempt_at__lte=now).order_by("next_attempt_at")
     keys = list(waiting.values_list("pk", flat=True)[:BATCH])
     return sum(process(key, now) for key in within(SECONDS, keys))
-
-
-def _insert_once(row: GatewayEvent) -> int | None:
-    """The new row's id, None when its event was there already: one statement decides between eight threads.
-
-    One round trip, where ``bulk_create`` makes three (it begins and commits) and does not tell the id.
-    """
-    fields = [field for field in GatewayEvent._meta.local_concrete_fields if not field.primary_key]
-    columns = ", ".join(str(field.column) for field in fields)
-    slots = ", ".join(["%s"] * len(fields))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {GatewayEvent._meta.db_table} ({columns}) VALUES ({slots}) "  # noqa: S608 (our own names)
-            "ON CONFLICT DO NOTHING RETURNING id",
-            [field.get_db_prep_save(getattr(row, field.attname), connection) for field in fields],
-        )
-        inserted = cursor.fetchone()
-    return inserted[0] if inserted else None
 
 
 def _claim(event_id: int, now: datetime) -> bool:

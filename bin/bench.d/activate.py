@@ -184,7 +184,7 @@ def our_loop_alone() -> int:
     from activation.events import ServiceActivated
     from billing import events
 
-    for handler in list(events._handlers[ServiceActivated]):
+    for handler in [*events._handlers[ServiceActivated], *events._list_handlers[ServiceActivated]]:
         events.unsubscribe(ServiceActivated, handler)
     return our_loop()
 

@@ -4,14 +4,16 @@ A row is written in the transaction of what it tells (``queue``); a worker, woke
 makes text and addresses at that moment, and sends outside any transaction (``deliver``).
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import F, Q
 
 from billing import links, waking
+from billing.lib.inserting import insert_new
 from billing.models import Customer, Operator, Payment, PaymentLink
 from payportal.messaging import channels, wording
 from payportal.messaging.channels.base import CannotTell, Channel, NotSent, Question, Refused, SendUnknown
@@ -23,6 +25,9 @@ Status = Message.Status
 
 # The task that calls deliver(); by name, since a web process has imported no tasks.
 DELIVER = "messaging.deliver"
+# So many messages that were written together go to one worker: a hint costs as much as writing the row, and a channel
+# that takes its time must not keep the last of them waiting while other workers are idle.
+A_HINT = 4
 
 # How long one worker may be at a message before another asks what became of it: longer than a channel that answers
 # takes, and with a sweep (20 s) after it still within the minute in which a killed worker's work is done.
@@ -50,11 +55,20 @@ def queue(
 
     ``context`` holds facts (amounts, dates, names by language), never an address. Wakes a worker on commit.
     """
-    message = Message(
+    message = new(
+        operator=operator, customer=customer, template=template, reference=reference, context=context, now=now
+    )
+    message.link, message.payment = link, payment
+    return bool(queue_all([message]))
+
+
+def new(
+    *, operator: Operator, customer: Customer, template: str, reference: str, context: dict[str, Any], now: datetime
+) -> Message:
+    """A message that is written nowhere yet; see ``queue``."""
+    return Message(
         operator=operator,
         customer=customer,
-        link=link,
-        payment=payment,
         reference=reference,
         template=template,
         context=context,
@@ -63,15 +77,15 @@ def queue(
         created_at=now,
         next_attempt_at=now,
     )
-    try:
-        with transaction.atomic():
-            message.save(force_insert=True)
-    except IntegrityError:
-        if Message.objects.filter(reference=reference).exists():
-            return False
-        raise
-    waking.on_commit(DELIVER, message.pk)
-    return True
+
+
+def queue_all(messages: Sequence[Message]) -> int:
+    """Write new messages down, each once for its ``reference``; how many had not been. Wakes workers on commit."""
+    # In one order everywhere: of two transactions that write the same, one waits for the other.
+    written = insert_new(sorted(messages, key=lambda message: message.reference), unique=("reference",))
+    for start in range(0, len(written), A_HINT):
+        waking.on_commit(DELIVER, *written[start : start + A_HINT])
+    return len(written)
 
 
 def deliver(message_id: int, now: datetime) -> bool:

@@ -1,5 +1,6 @@
 """What we tell customers when something was paid or switched on: only rows are written here."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from activation.events import ServiceActivated, ServiceDelayed
@@ -7,12 +8,13 @@ from activation.models import Activation, ActivationJob
 from billing import events
 from billing.models import Payment
 from payportal.messaging import messages
+from payportal.messaging.models import Message
 
 
 def connect() -> None:
     """Subscribe to billing's and activation's events; called once when Django starts."""
     events.subscribe(events.PaymentSucceeded, paid)
-    events.subscribe(ServiceActivated, activated)
+    events.subscribe_list(ServiceActivated, activated)
     events.subscribe(ServiceDelayed, delayed)
 
 
@@ -21,11 +23,23 @@ def paid(event: events.PaymentSucceeded) -> None:
     tell_receipt(_payment(event.payment_id), event.at)
 
 
-def activated(event: ServiceActivated) -> None:
-    """A service is on."""
-    activation = Activation.objects.select_related("customer__operator").get(pk=event.activation_id)
-    payment = _payment(event.payment_id) if event.payment_id else None
-    tell_on(activation, payment, event.at)
+def activated(told: Sequence[ServiceActivated]) -> None:
+    """Services are on: their customers are told, with as many queries for eight as for one."""
+    activations = Activation.objects.select_related("customer__operator").in_bulk(
+        [event.activation_id for event in told]
+    )
+    links = dict(
+        Payment.objects.filter(pk__in={event.payment_id for event in told if event.payment_id}).values_list(
+            "pk", "link_id"
+        )
+    )
+    said = []
+    for event in told:
+        message = _on(activations[event.activation_id], event.at)
+        if event.payment_id:
+            message.payment_id, message.link_id = event.payment_id, links[event.payment_id]
+        said.append(message)
+    messages.queue_all(said)
 
 
 def delayed(event: ServiceDelayed) -> None:
@@ -67,21 +81,10 @@ def tell_receipt(payment: Payment, now: datetime) -> bool:
 
 
 def tell_on(activation: Activation, payment: Payment | None, now: datetime) -> bool:
-    """Queue the word that a service is on, or on again after a pause; also the sweep's verb."""
-    customer = activation.customer
-    return messages.queue(
-        operator=customer.operator,
-        customer=customer,
-        template="again" if activation.suspension else "on",
-        reference=on_reference(activation),
-        context={
-            "names": activation.names,
-            "until": activation.ends_at.isoformat() if activation.ends_at else None,
-        },
-        now=now,
-        link=payment.link if payment else None,
-        payment=payment,
-    )
+    """Queue the word that a service is on, or on again after a pause; the sweep's verb."""
+    message = _on(activation, now)
+    message.payment, message.link = payment, payment.link if payment else None
+    return bool(messages.queue_all([message]))
 
 
 def receipt_reference(payment: Payment) -> str:
@@ -92,6 +95,21 @@ def receipt_reference(payment: Payment) -> str:
 def on_reference(activation: Activation) -> str:
     """Names the occasion: a service is switched on once, and on again once after each pause."""
     return f"on:{activation.reference}:{activation.suspension}"
+
+
+def _on(activation: Activation, now: datetime) -> Message:
+    customer = activation.customer
+    return messages.new(
+        operator=customer.operator,
+        customer=customer,
+        template="again" if activation.suspension else "on",
+        reference=on_reference(activation),
+        context={
+            "names": activation.names,
+            "until": activation.ends_at.isoformat() if activation.ends_at else None,
+        },
+        now=now,
+    )
 
 
 def _payment(payment_id: int) -> Payment:

@@ -142,3 +142,64 @@ def test_the_moneys_own_broken_constraint_is_no_subscribers_fault(subscribed) ->
 def test_telling_outside_a_transaction_is_a_mistake() -> None:
     with pytest.raises(RuntimeError):
         events.publish(TOLD)
+
+
+OTHERS = [events.InvoiceVoided(invoice_id=number, at=NOW) for number in (1, 2, 3)]
+
+
+@pytest.fixture
+def subscribed_list() -> Iterator[list]:
+    taken: list = []
+
+    def subscribe(handler) -> None:
+        taken.append(handler)
+        events.subscribe_list(events.InvoiceVoided, handler)
+
+    yield subscribe  # type: ignore[misc]
+    for handler in taken:
+        events.unsubscribe(events.InvoiceVoided, handler)
+
+
+def test_events_told_together_reach_each_subscriber_in_its_own_way(subscribed, subscribed_list) -> None:
+    one_by_one, together = [], []
+    subscribed(one_by_one.append)
+    subscribed_list(together.append)
+    subscribed_list(together.append)
+    with transaction.atomic():
+        events.publish_all(OTHERS)
+        events.publish(TOLD)
+        events.publish_all([])
+    assert one_by_one == [*OTHERS, TOLD]
+    assert together == [OTHERS, [TOLD]]
+
+
+def test_what_is_wrong_with_one_event_takes_nothing_from_those_told_with_it(subscribed, subscribed_list) -> None:
+    """Each is then told by itself, in a savepoint of its own."""
+
+    def write(event: events.InvoiceVoided) -> None:
+        AuditEntry.objects.create(at=NOW, actor="system:test", verb="x", subject_reference=str(event.invoice_id))
+        if event.invoice_id == 2:
+            LinkEvent.objects.create(link_id=999_999, kind="x", at=NOW)
+
+    subscribed(write)
+    subscribed_list(lambda told: [write(event) for event in told])
+    with transaction.atomic():
+        write_fact()
+        events.publish_all(OTHERS)
+    assert sorted(AuditEntry.objects.values_list("subject_reference", flat=True)) == ["1", "1", "3", "3", "x"]
+    assert not LinkEvent.objects.exists()
+
+
+def test_hints_of_an_undone_savepoint_are_not_given(subscribed_list) -> None:
+    """A subscriber that is told again has wished to wake somebody twice."""
+    ran = []
+
+    def hint(told: list[events.InvoiceVoided]) -> None:
+        transaction.on_commit(lambda: ran.append([event.invoice_id for event in told]))
+        if len(told) > 1:
+            raise RuntimeError("a mistake")
+
+    subscribed_list(hint)
+    with transaction.atomic():
+        events.publish_all(OTHERS)
+    assert ran == [[1], [2], [3]]

@@ -1,19 +1,23 @@
 """What is paid and switched on is told, once, from the rows of the same transaction."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import redis
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from pytest_django import Settings
 
-from activation import checkout, jobs, suspension
+from activation import checkout, jobs, outcomes, suspension
 from activation.events import ServiceDelayed
 from activation.models import Activation, ActivationJob, Package
-from billing import events, receipts
+from billing import events, receipts, waking
 from billing.gateways.base import GatewayPayment
 from billing.models import Customer, LinkEvent, Payment, PaymentLink
-from payportal.messaging import messages, subscribers
+from payportal.messaging import messages, subscribers, tasks
 from payportal.messaging.models import Message
 from tests.payportal.messaging.story import NOW, ScriptedPhone, pay, settle
 
@@ -136,3 +140,61 @@ def test_money_in_another_currency_is_receipted_as_received(link: PaymentLink) -
     )
     settle(payment, truth)
     assert told("receipt")[0].context == {"amount": 1290, "currency": "EUR"}
+
+
+def switch_on_together(link: PaymentLink, count: int) -> list[ActivationJob]:
+    """So many packages bought, and their jobs claimed."""
+    for _ in range(count):
+        buy(link, "films")
+    claimed = jobs.claim_batch(SOON, count)
+    assert len(claimed) == count
+    return claimed
+
+
+def test_services_switched_on_together_are_each_told_with_as_many_queries_as_one(link: PaymentLink) -> None:
+    counted = []
+    for count in (1, 5):
+        claimed = switch_on_together(link, count)
+        with CaptureQueriesContext(connection) as queries:
+            assert outcomes.finish_all(claimed, SOON) == count
+        counted.append(len(queries))
+    assert counted[0] == counted[1]
+    payments = [message.payment for message in told("on")]
+    assert len(set(payments)) == 6
+    assert {message.link for message in told("on")} == {link}
+
+
+def test_workers_get_a_few_messages_at_once(link: PaymentLink, valkey_url: str) -> None:
+    claimed = switch_on_together(link, 6)
+    client = redis.Redis.from_url(valkey_url)
+    client.delete("celery")
+    waking.forget()
+    outcomes.finish_all(claimed, SOON)
+    hints = [json.loads(entry)["headers"] for entry in reversed(client.lrange("celery", 0, -1))]
+    client.close()
+    ids = sorted(message.pk for message in told("on"))
+    assert [hint["task"] for hint in hints] == [messages.DELIVER] * 2
+    assert (
+        sorted(pk for hint in hints for pk in json.loads(hint["argsrepr"].replace("(", "[").replace(")", "]"))) == ids
+    )
+
+
+def test_a_hint_with_several_messages_sends_them_all(link: PaymentLink, phone: ScriptedPhone) -> None:
+    outcomes.finish_all(switch_on_together(link, 3), timezone.now())
+    tasks.deliver(*[message.pk for message in told("on")])
+    assert len(phone.arrived) == 3
+    assert {message.status for message in told("on")} == {Message.Status.SENT}
+
+
+def test_one_message_that_cannot_be_written_leaves_those_written_with_it(link: PaymentLink) -> None:
+    claimed = switch_on_together(link, 3)
+    spoilt = f"on:{claimed[1].request['service_reference']}:0"
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE messaging_message ADD CONSTRAINT out_of_order CHECK (reference <> '{spoilt}')")
+    try:
+        assert outcomes.finish_all(claimed, SOON) == 3
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE messaging_message DROP CONSTRAINT out_of_order")
+    assert Activation.objects.filter(order_item__isnull=False).count() == 3
+    assert len(told("on")) == 2
