@@ -18,7 +18,7 @@ from billing.lib.money import format_money
 from billing.lib.names import in_language
 from billing.models import Payment
 from payportal import qr
-from payportal.messaging import codes, dates, owing, placeholders, segments, texts
+from payportal.messaging import codes, dates, owing, placeholders, policies, segments, texts
 from payportal.messaging.channels.base import Channel, Outgoing
 from payportal.messaging.models import Message, MessagingPolicy
 from payportal.messaging.occasions import opens_link
@@ -47,20 +47,17 @@ def outgoing(message: Message, channel: Channel, now: datetime) -> Outgoing:
             "link": "" if is_picture or is_button else address,
             "scan": _("Point a phone’s camera at the code.") if is_picture else "",
         }
-        if channel.medium == "sms":
-            body = _fitted(text.body, values)
-        else:
-            body = placeholders.fill(text.body, values)
+        speak = _fitted if channel.medium == "sms" else placeholders.fill
         said = Outgoing(
             reference=message.reference,
             to=to,
             sender=message.operator.name,
             language=message.language,
             subject=_one_line(placeholders.fill(text.subject, values)),
-            body=body,
+            body=speak(text.body, values),
             address="" if is_picture else address,
             address_label=_one_line(placeholders.fill(text.label, values)) if address else "",
-            code=values["code"],
+            code=message.code,
             carrier_template=text.carrier_name,
             parameters=_parameters(text.body, values) if text.carrier_name else (),
         )
@@ -156,8 +153,7 @@ def _parameters(body: str, values: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _shows_qr(message: Message) -> bool:
-    shows = MessagingPolicy.Shows.QR
-    return MessagingPolicy.objects.filter(operator_id=message.operator_id, whatsapp_shows=shows).exists()
+    return policies.of(message.operator).whatsapp_shows == MessagingPolicy.Shows.QR
 
 
 def _with_picture(said: Outgoing, message: Message, address: str) -> Outgoing:

@@ -1,0 +1,144 @@
+"""Whether a message may be said now: asked right before each sending, since much may have happened since it was queued.
+
+What somebody is waiting for (a link, a code, a receipt) is held up by no clock and no cap. Opt-outs stop everything on
+that medium: who wrote STOP wants nothing more there, and carriers refuse it anyway.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from billing.models import Customer, Operator
+from payportal.messaging import channels, contacts, policies
+from payportal.messaging.models import Consent, ContactMedium, Message, MessagingPolicy
+from payportal.messaging.occasions import CAPPED, OCCASIONS
+
+Status = Message.Status
+
+# How long a message that counts waits for another one that is just being sent: the worker's lease, and a bit by which
+# two that wait for each other come apart.
+IN_FLIGHT = timedelta(seconds=40)
+APART_SECONDS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """Now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not before."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not at all; ``reason`` is a code. After ``unreachable`` another medium may be tried."""
+
+    reason: str
+
+
+Answer = Go | Later | Never
+
+
+def ask(message: Message, now: datetime) -> Answer:
+    """Whether it may be said now, later or never; the reason that is hardest to change comes first."""
+    occasion = OCCASIONS.get(message.template)
+    if occasion is None:
+        # Whoever gives it to a channel finds that it has no words.
+        return Go()
+    refused = _address(message)
+    if refused:
+        return refused
+    if occasion.purpose == "offer" and not _consents(message.customer, occasion.purpose):
+        return Never("no_consent")
+    policy = policies.of(message.operator)
+    if occasion.may_be_quiet or message.context.get("may_wait"):
+        wakes = awake_at(policy, zone_of(message.customer, message.operator), now)
+        if wakes > now:
+            return Later(wakes)
+    refused = _reminder(message, now)
+    if refused:
+        return refused
+    return _capped(message, policy, now) if occasion.counts_for_cap else Go()
+
+
+def zone_of(customer: Customer, operator: Operator) -> ZoneInfo:
+    """The customer's time zone, else the operator's; a name that is none counts as no name."""
+    for name in (customer.time_zone, operator.time_zone):
+        try:
+            if name:
+                return ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def awake_at(policy: MessagingPolicy, zone: ZoneInfo, now: datetime) -> datetime:
+    """``now``, or when the quiet hours end that it lies in: the same clock on days of 23 and of 25 hours."""
+    local = now.astimezone(zone)
+    begin, end = policy.quiet_from, policy.quiet_until
+    if not _is_quiet(local.time(), begin, end):
+        return now
+    day = local.date() if local.time() < end else local.date() + timedelta(days=1)
+    # A time of the clock that comes twice that day, or not at all, stands for the later of its two moments.
+    moments = [datetime.combine(day, end, tzinfo=zone).replace(fold=fold).astimezone(now.tzinfo) for fold in (0, 1)]
+    return max(moments)
+
+
+def _is_quiet(at: time, begin: time, end: time) -> bool:
+    if begin <= end:
+        return begin <= at < end
+    return at >= begin or at < end
+
+
+def _address(message: Message) -> Never | None:
+    """Whether the number or mailbox is one that we may write to, and that can be reached."""
+    channel = channels.REGISTRY.get(message.channel)
+    if channel is None:
+        return None
+    address = contacts.normal(getattr(message.customer, channel.reaches))
+    known = ContactMedium.objects.filter(
+        operator_id=message.operator_id, medium=channel.medium, address=address
+    ).first()
+    if known and known.opted_out_at:
+        return Never("opted_out")
+    if known and known.unreachable_at:
+        return Never("unreachable")
+    return None
+
+
+def _consents(customer: Customer, purpose: str) -> bool:
+    return Consent.objects.filter(customer=customer, purpose=purpose, withdrawn_at__isnull=True).exists()
+
+
+def _reminder(message: Message, now: datetime) -> Never | None:
+    """A reminder's own question: whether what it reminds of is still open."""
+    try:
+        from payportal.messaging import reminders  # type: ignore[attr-defined, unused-ignore]
+    except ImportError:
+        return None
+    reason = reminders.still_wanted(message, now) if message.template == "reminder" else ""
+    return Never(reason) if reason else None
+
+
+def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
+    """Whether this customer has heard enough from us these days.
+
+    What may have arrived counts. Another one that is just being sent is waited for: it may count in a moment.
+    """
+    since = now - timedelta(days=policy.cap_days)
+    others = Message.objects.filter(customer_id=message.customer_id, template__in=CAPPED).exclude(pk=message.pk)
+    told = Q(status__in=[*Message.ARRIVING, Status.UNKNOWN])
+    counted = others.annotate(at=Coalesce("sent_at", "created_at")).filter(told, at__gt=since).count()
+    if counted >= policy.cap_messages:
+        return Never("capped")
+    under_way = others.filter(status=Status.SENDING, claimed_until__gt=now).count()
+    if counted + under_way >= policy.cap_messages:
+        return Later(now + IN_FLIGHT + timedelta(seconds=message.pk % APART_SECONDS))
+    return Go()
