@@ -15,12 +15,18 @@ from environs import Env
 
 @dataclass(frozen=True, slots=True)
 class TwilioAccount:
-    """The keys of one account at Twilio; the senders are numbers (E.164) or messaging services."""
+    """The keys of one account at Twilio; the senders are numbers (E.164), names or messaging services.
+
+    The auth token signs what Twilio posts. Calls are made with it as well, or with an API key (``SK...``), which can be
+    taken back by itself and which regions other than the United States ask for.
+    """
 
     account_sid: str
     auth_token: str = field(repr=False)
     sms_from: str = ""
     whatsapp_from: str = ""
+    key_sid: str = ""
+    key_secret: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ def twilio(env: Env) -> dict[str, TwilioAccount]:
             auth_token=env.str(prefix + "AUTH_TOKEN"),
             sms_from=env.str(prefix + "SMS_FROM", ""),
             whatsapp_from=env.str(prefix + "WHATSAPP_FROM", ""),
+            key_sid=env.str(prefix + "KEY_SID", ""),
+            key_secret=env.str(prefix + "KEY_SECRET", ""),
         )
         for code, prefix in _known(env, "TWILIO", "ACCOUNT_SID")
     }

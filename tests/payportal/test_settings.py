@@ -54,6 +54,56 @@ def test_a_mistaken_production_does_not_start_and_says_why(changes: dict[str, st
     assert words in done.stderr
 
 
+def test_carriers_are_the_vendors_own_and_can_be_believed() -> None:
+    done = started(
+        TWILIO_API_BASE="https://api.twilio.com.evil.example",
+        EXOTEL_API_BASE="http://api.exotel.com",
+        WHATSAPP_API_BASE="https://user@graph.facebook.com",
+        TWILIO_ACCOUNT_SID="AC1",
+        TWILIO_AUTH_TOKEN="",
+        EXOTEL_ACCOUNT_SID="e",
+        EXOTEL_API_KEY="k",
+        EXOTEL_API_TOKEN="t",
+        EXOTEL_WEBHOOK_TOKEN="short",
+        MESSAGE_ACCOUNT_CODES="second",
+        WHATSAPP_SECOND_PHONE_NUMBER_ID="1",
+        WHATSAPP_SECOND_ACCESS_TOKEN="a",
+        WHATSAPP_SECOND_APP_SECRET="",
+        WHATSAPP_SECOND_VERIFY_TOKEN="v",
+        EMAIL_BACKEND="django.core.mail.backends.console.EmailBackend",
+        ANYMAIL='{"DEBUG_API_REQUESTS": true, "POSTMARK_API_URL": "http://127.0.0.1"}',
+    )
+    assert done.returncode != 0
+    for words in (
+        "TWILIO_API_BASE must be the carrier's own",
+        "EXOTEL_API_BASE must be the carrier's own",
+        "WHATSAPP_API_BASE must be the carrier's own",
+        "the Twilio account default has no auth token",
+        "the Exotel account default has a webhook token shorter",
+        "the WhatsApp account second lacks",
+        "EMAIL_BACKEND sends no mail",
+        "DEBUG_API_REQUESTS",
+        "POSTMARK_API_URL must be",
+    ):
+        assert words in done.stderr
+
+
+def test_a_region_of_a_carrier_is_its_own() -> None:
+    done = started(
+        TWILIO_API_BASE="https://api.dublin.ie1.twilio.com",
+        EXOTEL_API_BASE="https://api.in.exotel.com",
+        EMAIL_BACKEND="anymail.backends.postmark.EmailBackend",
+        ANYMAIL='{"POSTMARK_SERVER_TOKEN": "made-up", "WEBHOOK_SECRET": "made:up"}',
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_what_is_no_json_object_is_no_mail_service() -> None:
+    done = started(ANYMAIL="[1]")
+    assert done.returncode != 0
+    assert "ANYMAIL must be a JSON object" in done.stderr
+
+
 def test_production_does_not_load_the_demo() -> None:
     code = (
         "import django, sys; django.setup(); from django.urls import get_resolver; get_resolver().url_patterns;"

@@ -217,6 +217,8 @@ def _address(account: TwilioAccount, path: str) -> str:
 
 
 def _keys(account: TwilioAccount) -> dict[str, str]:
+    if account.key_sid:
+        return http.basic(account.key_sid, account.key_secret)
     return http.basic(account.account_sid, account.auth_token)
 
 

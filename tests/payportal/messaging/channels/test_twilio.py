@@ -1,6 +1,7 @@
 """Twilio: what is sent, what its codes mean, what its callbacks say, and how a lost message is found."""
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -61,6 +62,15 @@ def test_a_messaging_service_chooses_the_sender(sms: TwilioServer) -> None:
     TwilioSms().send(sms.message)
     assert sms.asked[0].form["MessagingServiceSid"] == SERVICE
     assert "From" not in sms.asked[0].form
+
+
+def test_calls_are_made_with_an_api_key_where_there_is_one(sms: TwilioServer) -> None:
+    key = TwilioAccount(SID, TOKEN, SENDER, key_sid="SK1", key_secret="a-made-up-secret")
+    sms.settings.TWILIO_ACCOUNTS = {"default": key}
+    with pytest.raises(BadKeys):
+        TwilioSms().send(sms.message)
+    assert b64decode(sms.asked[0].headers["Authorization"].removeprefix("Basic ")) == b"SK1:a-made-up-secret"
+    assert received(sms.receipt("delivered"))
 
 
 def test_an_account_without_a_sender_sends_nothing(sms: TwilioServer) -> None:
