@@ -2,9 +2,14 @@
 
 from payportal.messaging.channels.base import Channel
 from payportal.messaging.channels.email import Email
+from payportal.messaging.channels.exotel import ExotelSms, ExotelWhatsApp
 from payportal.messaging.channels.twilio import TwilioSms, TwilioWhatsApp
+from payportal.messaging.channels.whatsapp_cloud import WhatsAppCloud
 
-REGISTRY: dict[str, Channel] = {channel.code: channel for channel in (Email(), TwilioSms(), TwilioWhatsApp())}
+REGISTRY: dict[str, Channel] = {
+    channel.code: channel
+    for channel in (Email(), TwilioSms(), TwilioWhatsApp(), WhatsAppCloud(), ExotelSms(), ExotelWhatsApp())
+}
 
 
 def register(channel: Channel) -> None:

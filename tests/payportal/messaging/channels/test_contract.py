@@ -20,19 +20,24 @@ from payportal.messaging.channels.base import (
     SendUnknown,
 )
 from payportal.messaging.channels.wishes import Wish
+from tests.payportal.messaging.channels.exotel_server import ExotelSmsServer, ExotelWhatsAppServer
 from tests.payportal.messaging.channels.far_sides import HANDOVER, MESSAGE, PHONE, CarrierServer, FarSide, Posted
 from tests.payportal.messaging.channels.mail_side import MailSide, PhoneSide
 from tests.payportal.messaging.channels.postmark_server import RECIPIENT, PostmarkServer
 from tests.payportal.messaging.channels.twilio_server import TwilioServer
+from tests.payportal.messaging.channels.whatsapp_server import WhatsAppServer
 
 pytestmark = pytest.mark.django_db
 # A channel that has several kinds of far side stands here with each of them.
 FAR_SIDES: list[tuple[str, type[FarSide]]] = [
     ("email", MailSide),
     ("email", PostmarkServer),
+    ("exotel_sms", ExotelSmsServer),
+    ("exotel_whatsapp", ExotelWhatsAppServer),
     ("outbox", PhoneSide),
     ("twilio_sms", TwilioServer),
     ("twilio_whatsapp", TwilioServer),
+    ("whatsapp_cloud", WhatsAppServer),
 ]
 CARRIERS = [(code, made) for code, made in FAR_SIDES if issubclass(made, CarrierServer)]
 
@@ -107,6 +112,8 @@ def test_an_account_that_we_do_not_have_sends_nothing(carrier: CarrierServer) ->
         return
     with pytest.raises(Refused):
         carrier.channel.send(message)
+    with pytest.raises((SendUnknown, CannotTell)):
+        carrier.channel.look_up(carrier.question(account="unknown"))
     assert carrier.asked == []
 
 

@@ -1,0 +1,301 @@
+"""Exotel: SMS, and WhatsApp as text, picture or template.
+
+Facts: https://developer.exotel.com/api/sms (sending, callbacks), /api/whatsapp (sending), /api/receive-messages,
+/docs/sms-api/api-reference/status-codes, /api/error-code, /docs/voice-v1/api-reference/balance.
+
+Exotel documents no signature on what it posts. So the address that it is given carries a secret of ours
+(``ExotelAccount.webhook_token``), compared in constant time; it stands in no log (payportal.logs keeps paths only).
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+import httpx
+import phonenumbers
+from django.conf import settings
+from django.utils.crypto import constant_time_compare
+
+from payportal.messaging.accounts import ExotelAccount
+from payportal.messaging.channels import http, wishes
+from payportal.messaging.channels.base import (
+    BadKeys,
+    CannotTell,
+    Channel,
+    Credit,
+    InvalidSignature,
+    News,
+    NotSent,
+    Outgoing,
+    Question,
+    Receipt,
+    Refused,
+    Said,
+    SendUnknown,
+)
+
+State = Literal["accepted", "delivered", "read", "undelivered"]
+Mark = Literal["", "unreachable", "opted_out"]
+
+# By the words for them: two of Exotel's own pages give different numbers.
+SMS_STATES: dict[str, State] = {
+    "queued": "accepted",
+    "sending": "accepted",
+    "submitted": "accepted",
+    "sent": "accepted",
+    "delivered": "delivered",
+    "failed": "undelivered",
+    "failed_dnd": "undelivered",
+    "expired": "undelivered",
+    "undelivered": "undelivered",
+}
+WHATSAPP_STATES: dict[str, State] = {
+    "EX_MESSAGE_SENT": "accepted",
+    "EX_MESSAGE_DELIVERED": "delivered",
+    "EX_MESSAGE_SEEN": "read",
+}
+MARKS: dict[str, Mark] = {
+    "FAILED_INVALID_NUMBER": "unreachable",
+    # The national do-not-disturb register: nothing of ours will ever arrive there.
+    "FAILED_DND": "unreachable",
+    "FAILED_BLACKLISTED": "opted_out",
+    "EX_INVALID_RECIPIENT": "unreachable",
+    "EX_INCAPABLE_RECIPIENT": "unreachable",
+}
+# Where numbers without a country are from: Exotel's home.
+REGION = "IN"
+MOST_FIELDS = 200
+MILLION = 1_000_000
+
+
+class Exotel(Channel):
+    """What SMS and WhatsApp have in common. Exotel finds messages by its own reference alone."""
+
+    reaches = "phone"
+
+    def look_up(self, question: Question) -> str | None:
+        raise CannotTell
+
+    def receive(self, account: str, url: str, headers: Mapping[str, str], body: bytes) -> Sequence[News]:
+        keys: ExotelAccount = settings.EXOTEL_ACCOUNTS[account]
+        query = dict(parse_qsl(urlsplit(url).query, max_num_fields=MOST_FIELDS))
+        if not keys.webhook_token or not constant_time_compare(query.get("t", ""), keys.webhook_token):
+            raise InvalidSignature
+        return list(self.news(body))
+
+    def news(self, body: bytes) -> Iterator[News]:
+        """What a post says. Raises ValueError for what can't be read."""
+        raise NotImplementedError
+
+    def credit(self, account: str) -> Credit:
+        """The wallet's balance, wherever the answer has it: its shape is shown nowhere, its words are."""
+        keys = _account(account)
+        address = f"{settings.EXOTEL_API_BASE}/v1/Accounts/{keys.account_sid}/Balance.json"
+        fields = http.ask(httpx.Request("GET", address, headers=_basic(keys))).fields()
+        micros = _micros(_found(fields, "balance"))
+        return Credit(micros, str(_found(fields, "currency") or "INR")[:3].upper() if micros is not None else "")
+
+
+class ExotelSms(Exotel):
+    """SMS by Exotel."""
+
+    code = "exotel_sms"
+    medium = "sms"
+
+    def send(self, message: Outgoing) -> str:
+        account = _account(message.account)
+        content = {
+            "From": _sender(account.sms_from),
+            "To": message.to,
+            "Body": message.text,
+            "EncodingType": "plain" if message.text.isascii() else "unicode",
+            "CustomField": message.handover,
+        }
+        if account.dlt_entity_id:
+            content["DltEntityId"] = account.dlt_entity_id
+        if message.callback:
+            content["StatusCallback"] = _callback(message.callback, account)
+        address = f"{settings.EXOTEL_API_BASE}/v1/Accounts/{account.account_sid}/Sms/send.json"
+        answer = http.send(httpx.Request("POST", address, data=content, headers=_basic(account)))
+        fields = answer.fields()
+        if not answer.is_good:
+            raise _failure(answer, str(_found(fields, "message") or ""))
+        return _reference(_found(fields, "sid"))
+
+    def news(self, body: bytes) -> Iterator[News]:
+        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+        if "Status" in form:
+            state = _sms_state(form["Status"], form.get("DetailedStatus", ""))
+            if state is not None:
+                yield _receipt(
+                    state,
+                    handover=form.get("CustomField", ""),
+                    sid=form.get("SmsSid", ""),
+                    word=form.get("DetailedStatus") or form["Status"],
+                )
+        elif "Body" in form:
+            yield from _said(form.get("From", ""), form["Body"])
+
+
+class ExotelWhatsApp(Exotel):
+    """WhatsApp by Exotel. Pictures are fetched by their address; without a template a conversation must be open."""
+
+    code = "exotel_whatsapp"
+    medium = "whatsapp"
+
+    def send(self, message: Outgoing) -> str:
+        account = _account(message.account)
+        one = {"from": _sender(account.whatsapp_from), "to": message.to, "content": _content(message)}
+        content: dict[str, Any] = {"custom_data": message.handover, "whatsapp": {"messages": [one]}}
+        if message.callback:
+            content["status_callback"] = _callback(message.callback, account)
+        address = f"{settings.EXOTEL_API_BASE}/v2/accounts/{account.account_sid}/messages"
+        answer = http.send(httpx.Request("POST", address, json=content, headers=_basic(account)))
+        fields = answer.fields()
+        if not answer.is_good:
+            raise _failure(answer, str(_found(fields, "message") or ""))
+        return _taken(fields, answer)
+
+    def news(self, body: bytes) -> Iterator[News]:
+        try:
+            for message in json.loads(body)["whatsapp"]["messages"]:
+                yield from _told(message)
+        except (TypeError, KeyError, AttributeError, RecursionError):
+            raise ValueError("a body of another shape") from None
+
+
+def _content(message: Outgoing) -> dict[str, Any]:
+    if message.carrier_template:
+        components: list[dict[str, Any]] = []
+        if message.image_address:
+            picture = {"type": "image", "image": {"link": message.image_address}}
+            components.append({"type": "header", "parameters": [picture]})
+        if message.parameters:
+            words = [{"type": "text", "text": word} for word in message.parameters]
+            components.append({"type": "body", "parameters": words})
+        language = {"policy": "deterministic", "code": message.language}
+        template = {"name": message.carrier_template, "language": language, "components": components}
+        return {"type": "template", "template": template}
+    if message.image_address:
+        return {"type": "image", "image": {"link": message.image_address, "caption": message.text}}
+    return {"type": "text", "text": {"preview_url": False, "body": message.text}}
+
+
+def _taken(fields: Mapping[str, Any], answer: http.Answer) -> str:
+    """The reference of the one message of a request; a request that is taken may hold a message that is not."""
+    try:
+        one = fields["response"]["whatsapp"]["messages"][0]
+        code, data, problem = int(one["code"]), one.get("data") or {}, one.get("error_data") or {}
+        word = str(problem.get("message") or problem.get("description") or "")
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        raise SendUnknown("an answer that can't be read") from None
+    if not 200 <= code < 300:
+        raise _failure(http.Answer(code, answer.headers, b""), word)
+    return _reference(data.get("sid"))
+
+
+def _failure(answer: http.Answer, word: str) -> NotSent | Refused | SendUnknown:
+    """What an answer that is not good means. Its words are for people, but for one that says it was the number."""
+    if answer.status == 400 and word.strip().lower().startswith("invalid recipient"):
+        return Refused("HTTP 400", mark="unreachable")
+    if answer.status == 400 and word.strip().upper() in MARKS:
+        return Refused("HTTP 400", mark=MARKS[word.strip().upper()])
+    return http.failure(answer)
+
+
+def _sms_state(status: str, detail: str) -> State | None:
+    if detail.upper() == "DELIVERED_TO_HANDSET":
+        return "delivered"
+    return SMS_STATES.get(status.lower())
+
+
+def _told(message: Mapping[str, Any]) -> Iterator[News]:
+    if message["callback_type"] == "dlr":
+        word = str(message.get("exo_detailed_status") or "")
+        yield _receipt(
+            WHATSAPP_STATES.get(word, "undelivered"),
+            handover=str(message.get("custom_data") or ""),
+            sid=str(message.get("sid") or ""),
+            word=word,
+        )
+    elif message["callback_type"] == "icm":
+        content = message.get("content", {})
+        words = content.get("text", {}).get("body") or content.get("button", {}).get("text") or ""
+        yield from _said(str(message["from"]), str(words))
+
+
+def _receipt(state: State, *, handover: str, sid: str, word: str) -> Receipt:
+    is_lost = state == "undelivered"
+    # Only a word that is in capitals, as their codes are: nothing of a person's can be one.
+    code = word if word.replace("_", "").isalpha() and word.isascii() and word.isupper() else ""
+    return Receipt(
+        state,
+        handover=handover,
+        channel_reference=sid,
+        error=f"Exotel {code or 'failed'}"[:60] if is_lost else "",
+        mark=MARKS.get(word, "") if is_lost else "",
+    )
+
+
+def _said(sender: str, words: str) -> Iterator[Said]:
+    """What somebody wrote; a number without a plus has its country in front on WhatsApp, and none in an SMS."""
+    try:
+        digits = sender if sender.startswith(("+", "0")) or len(sender) <= 10 else f"+{sender}"
+        parsed = phonenumbers.parse(digits, REGION)
+    except phonenumbers.NumberParseException:
+        return
+    yield Said(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), wishes.of(words))
+
+
+def _account(code: str) -> ExotelAccount:
+    try:
+        found: ExotelAccount = settings.EXOTEL_ACCOUNTS[code]
+    except KeyError:
+        raise Refused(f"no Exotel account {code}") from None
+    return found
+
+
+def _sender(name: str) -> str:
+    if not name:
+        raise BadKeys("the Exotel account has no sender for this")
+    return name
+
+
+def _basic(account: ExotelAccount) -> dict[str, str]:
+    return http.basic(account.api_key, account.api_token)
+
+
+def _callback(address: str, account: ExotelAccount) -> str:
+    return f"{address}?{urlencode({'t': account.webhook_token})}"
+
+
+def _reference(sid: object) -> str:
+    if not isinstance(sid, str) or not sid.isalnum():
+        raise SendUnknown("an answer that can't be read")
+    return sid
+
+
+def _found(fields: Any, name: str) -> Any:
+    """The first value of that name in an answer, upper case or lower, however deep (three levels at most)."""
+    level = [fields]
+    for _ in range(4):
+        following: list[Any] = []
+        for each in level:
+            if isinstance(each, dict):
+                for key, value in each.items():
+                    if str(key).lower() == name and not isinstance(value, dict | list):
+                        return value
+                    following.append(value)
+            elif isinstance(each, list):
+                following.extend(each)
+        level = following
+    return None
+
+
+def _micros(amount: object) -> int | None:
+    try:
+        return int(Decimal(str(amount)) * MILLION)
+    except (InvalidOperation, ValueError, OverflowError):
+        return None
