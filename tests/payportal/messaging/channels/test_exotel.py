@@ -1,0 +1,188 @@
+"""Exotel: what is sent, what its answers mean, and what its callbacks say."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from pytest_django import Settings
+
+from payportal.messaging.channels.base import (
+    BadKeys,
+    Credit,
+    InvalidSignature,
+    NoCredit,
+    Receipt,
+    Refused,
+    Said,
+    SendUnknown,
+)
+from payportal.messaging.channels.exotel import ExotelSms, ExotelWhatsApp
+from tests.payportal.messaging.channels.exotel_server import (
+    FORM,
+    SECRET,
+    SENDER,
+    ExotelSmsServer,
+    ExotelWhatsAppServer,
+)
+from tests.payportal.messaging.channels.far_sides import CALLBACK, HANDOVER, MESSAGE, PHONE, Posted, Reply
+
+PICTURE = "https://pay.example/q/AbC/dEf.jpg"
+
+
+@pytest.fixture
+def sms(settings: Settings) -> Iterator[ExotelSmsServer]:
+    with ExotelSmsServer("exotel_sms", settings).running() as running:
+        yield running  # type: ignore[misc]
+
+
+@pytest.fixture
+def whatsapp(settings: Settings) -> Iterator[ExotelWhatsAppServer]:
+    with ExotelWhatsAppServer("exotel_whatsapp", settings).running() as running:
+        yield running  # type: ignore[misc]
+
+
+def received(channel: ExotelSms | ExotelWhatsApp, posted: Posted) -> list[Any]:
+    return list(channel.receive("default", posted.url, posted.headers, posted.body))
+
+
+def test_an_sms_goes_out(sms: ExotelSmsServer) -> None:
+    assert ExotelSms().send(sms.message) == f"{1:032x}"
+    assert sms.messages == [
+        {
+            "From": SENDER,
+            "To": PHONE,
+            "Body": MESSAGE.text,
+            "EncodingType": "unicode",
+            "CustomField": HANDOVER,
+            "StatusCallback": f"{CALLBACK}/exotel_sms/default?t={SECRET}",
+        }
+    ]
+
+
+def test_a_text_in_ascii_is_plain_and_indian_rules_get_their_entity(sms: ExotelSmsServer) -> None:
+    sms.entity = "1101"
+    sms.use(sms.base)
+    ExotelSms().send(replace(sms.message, body="It is on."))
+    assert sms.messages[0]["EncodingType"] == "plain"
+    assert sms.messages[0]["DltEntityId"] == "1101"
+
+
+def test_whatsapp_says_text(whatsapp: ExotelWhatsAppServer) -> None:
+    assert ExotelWhatsApp().send(whatsapp.message) == f"{1:032x}"
+    [message] = whatsapp.messages
+    assert message["content"] == {"type": "text", "text": {"preview_url": False, "body": MESSAGE.text}}
+    assert message["custom_data"] == HANDOVER
+
+
+def test_whatsapp_shows_a_picture_by_its_address(whatsapp: ExotelWhatsAppServer) -> None:
+    ExotelWhatsApp().send(replace(whatsapp.message, image=b"bytes", image_address=PICTURE))
+    [message] = whatsapp.messages
+    assert message["content"] == {"type": "image", "image": {"link": PICTURE, "caption": MESSAGE.text}}
+
+
+def test_whatsapp_fills_a_template(whatsapp: ExotelWhatsAppServer) -> None:
+    message = replace(whatsapp.message, carrier_template="due", parameters=("Brisvik",), image_address=PICTURE)
+    ExotelWhatsApp().send(message)
+    template = whatsapp.messages[0]["content"]["template"]
+    assert template["name"] == "due"
+    assert [component["type"] for component in template["components"]] == ["header", "body"]
+    assert template["components"][0]["parameters"] == [{"type": "image", "image": {"link": PICTURE}}]
+
+
+@pytest.mark.parametrize("status, kind", [(402, NoCredit), (403, BadKeys), (400, Refused), (409, Refused)])
+def test_a_request_that_is_refused(whatsapp: ExotelWhatsAppServer, status: int, kind: type[Exception]) -> None:
+    whatsapp.fail_with(status)
+    with pytest.raises(kind) as failure:
+        ExotelWhatsApp().send(whatsapp.message)
+    assert type(failure.value) is kind
+
+
+@pytest.mark.parametrize("code, kind", [(402, NoCredit), (401, BadKeys), (400, Refused), (500, SendUnknown)])
+def test_a_message_that_is_refused_in_a_request_that_is_taken(
+    whatsapp: ExotelWhatsAppServer, code: int, kind: type[Exception]
+) -> None:
+    refused = whatsapp.answered(code, None, {"code": 1, "message": "EX_UNKNOWN_ERROR"})
+    whatsapp._fault = lambda handler, asked: handler.reply(refused)
+    with pytest.raises(kind) as failure:
+        ExotelWhatsApp().send(whatsapp.message)
+    assert type(failure.value) is kind
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"response": None}, {"response": {"whatsapp": {"messages": []}}}, {"response": {"whatsapp": 1}}, []],
+)
+def test_an_answer_of_another_shape_is_no_answer(whatsapp: ExotelWhatsAppServer, content: Any) -> None:
+    whatsapp._fault = lambda handler, asked: handler.reply(Reply(202, content))
+    with pytest.raises(SendUnknown):
+        ExotelWhatsApp().send(whatsapp.message)
+
+
+def test_without_a_sender_it_is_an_alarm(sms: ExotelSmsServer) -> None:
+    sms.settings.EXOTEL_ACCOUNTS = {"default": replace(sms.account("t", "s"), sms_from="")}
+    with pytest.raises(BadKeys):
+        ExotelSms().send(sms.message)
+
+
+@pytest.mark.parametrize(
+    "status, detail, state, mark",
+    [
+        ("sent", "DELIVERED_TO_HANDSET", "delivered", ""),
+        ("sent", "DELIVERED_TO_OPERATOR", "accepted", ""),
+        ("sent", "", "accepted", ""),
+        ("delivered", "", "delivered", ""),
+        ("failed", "FAILED_INVALID_NUMBER", "undelivered", "unreachable"),
+        ("failed_dnd", "FAILED_DND", "undelivered", "unreachable"),
+        ("failed", "FAILED_BLACKLISTED", "undelivered", "opted_out"),
+        ("failed", "FAILED_SPAM", "undelivered", ""),
+        ("expired", "", "undelivered", ""),
+    ],
+)
+def test_what_became_of_an_sms(sms: ExotelSmsServer, status: str, detail: str, state: str, mark: str) -> None:
+    form = {"SmsSid": "s", "To": PHONE, "Status": status, "DetailedStatus": detail, "CustomField": HANDOVER}
+    [news] = received(ExotelSms(), Posted(sms.url(), FORM, urlencode(form).encode()))
+    assert isinstance(news, Receipt)
+    assert (news.state, news.mark, news.handover, news.channel_reference) == (state, mark, HANDOVER, "s")
+
+
+def test_a_status_that_we_do_not_know_is_no_news(sms: ExotelSmsServer) -> None:
+    assert received(ExotelSms(), Posted(sms.url(), FORM, b"SmsSid=s&Status=weighing")) == []
+
+
+@pytest.mark.parametrize("sender", [PHONE, PHONE[1:]])
+def test_who_wrote_is_known_with_or_without_a_plus(sms: ExotelSmsServer, sender: str) -> None:
+    body = urlencode({"SmsSid": "s", "From": sender, "Body": "STOP"}).encode()
+    assert received(ExotelSms(), Posted(sms.url(), FORM, body)) == [Said(PHONE, "stop")]
+
+
+def test_a_number_that_is_none_is_no_news(sms: ExotelSmsServer) -> None:
+    assert received(ExotelSms(), Posted(sms.url(), FORM, b"SmsSid=s&From=x&Body=STOP")) == []
+
+
+def test_a_failure_never_repeats_words_about_a_person(whatsapp: ExotelWhatsAppServer) -> None:
+    message = {"callback_type": "dlr", "sid": "s", "exo_detailed_status": f"To {PHONE}", "custom_data": HANDOVER}
+    [news] = received(ExotelWhatsApp(), whatsapp.posted(message))
+    assert news.state == "undelivered"
+    assert PHONE not in repr(news)
+
+
+@pytest.mark.parametrize("content", [[], {}, {"whatsapp": 1}, {"whatsapp": {"messages": [1]}}, {"whatsapp": {}}])
+def test_a_post_of_another_shape_is_refused_in_one_way(whatsapp: ExotelWhatsAppServer, content: Any) -> None:
+    with pytest.raises(ValueError, match=""):
+        received(ExotelWhatsApp(), Posted(whatsapp.url(), {}, json.dumps(content).encode()))
+
+
+@pytest.mark.parametrize("query", ["", "?t=", "?t=wrong", f"?T={SECRET}", f"?t={SECRET}x", f"?x={SECRET}"])
+def test_without_the_secret_in_the_address_nothing_is_believed(sms: ExotelSmsServer, query: str) -> None:
+    posted = sms.receipt("delivered")
+    with pytest.raises(InvalidSignature):
+        received(ExotelSms(), replace(posted, url=posted.url.partition("?")[0] + query))
+
+
+def test_what_is_left_in_the_wallet(sms: ExotelSmsServer) -> None:
+    assert ExotelSms().credit("default") == Credit(12_500_000, "INR")
+    sms._fault = lambda handler, asked: handler.reply(Reply(200, {"other": 1}))
+    assert ExotelSms().credit("default") == Credit()
