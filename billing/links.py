@@ -259,6 +259,17 @@ def note_change(link: PaymentLink, kind: str, at: datetime, *, detail: str = "")
         return bool(cursor.rowcount > 0)
 
 
+def note_once(link: PaymentLink, kind: str, at: datetime, payment: Payment | None, *, detail: str = "") -> bool:
+    """Add to the timeline what is there once for a link and a payment; False when it is there already."""
+    with transaction.atomic():
+        # Of two at once the second waits here, and then sees the first one's entry.
+        PaymentLink.objects.select_for_update(of=("self",), no_key=True).get(pk=link.pk)
+        if LinkEvent.objects.filter(link=link, kind=kind, payment=payment).exists():
+            return False
+        note(link, kind, at, payment, detail=detail)
+    return True
+
+
 def status_token(payment: Payment) -> str:
     """Opens the status of this one payment and nothing else: banks return to other browsers."""
     return payment.reference + references.encode(

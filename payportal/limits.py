@@ -1,7 +1,7 @@
 """How often something may be done, counted in Valkey by the ``limits`` library, so that all processes count together.
 
-Counted are things that cost a person or an operator something: fresh links, codes, looking up codes. Opening a good link
-is never counted. Keys are hashed: no address, number or link can be read from Valkey.
+Counted are things that cost a person or an operator something: fresh links, codes, looking up codes. Opening a good
+link is never counted. Keys are hashed: no address, number or link can be read from Valkey.
 """
 
 import hmac
@@ -24,14 +24,12 @@ def allow(scope: str, key: str, *, per: tuple[int, int]) -> bool:
     """Count one more and say whether it was within ``per``: so many in so many seconds. Raises LimitsDown."""
     count, seconds = per
     try:
-        return _limiter(settings.REDIS_URL).hit(
-            RateLimitItemPerSecond(count, seconds, "payportal"), scope, _hashed(key)
-        )
+        return _limiter(settings.REDIS_URL).hit(RateLimitItemPerSecond(count, seconds, "payportal"), scope, hashed(key))
     except StorageError as error:
         raise LimitsDown(type(error.storage_error).__name__) from None
 
 
-def _hashed(key: str) -> str:
+def hashed(key: str) -> str:
     """The same key for the same visitor, and of no use to who reads it."""
     return hmac.digest(settings.SECRET_KEY.encode(), b"limits\0" + key.encode(), "sha256").hex()[:32]
 

@@ -8,10 +8,13 @@ from django.utils import timezone
 
 from billing import links
 from billing.models import Payment, PaymentLink
-from payportal.pages import errors, language, robots, shell
+from payportal import probing
+from payportal.pages import errors, fresh, language, robots, shell
 from payportal.pages.requests import LinkRequest, OperatorRequest
 
 COOKIE = "link"
+# Opens nothing, and says whose link it was when that has ended.
+AGAIN = "again"
 BEGAN = "began"
 LinkView = Callable[..., HttpResponse]
 
@@ -22,10 +25,15 @@ def no_robots(view: LinkView) -> LinkView:
     @wraps(view)
     def seen(request: OperatorRequest, *args: str, **kwargs: str) -> HttpResponse:
         if robots.is_robot(request):
-            return shell.page(request, "pages/robot.html", kind="plain", context={})
+            return for_robots(request)
         return view(request, *args, **kwargs)
 
     return seen
+
+
+def for_robots(request: OperatorRequest) -> HttpResponse:
+    """The one page for all robots, whatever their address would open."""
+    return shell.page(request, "pages/robot.html", kind="plain", context={})
 
 
 def link_required(view: LinkView) -> LinkView:
@@ -35,18 +43,31 @@ def link_required(view: LinkView) -> LinkView:
     def guarded(request: LinkRequest, selector: str, *args: str, **kwargs: str) -> HttpResponse:
         link = by_cookie(request, selector)
         if link is None:
-            missing = request.method == "POST" and COOKIE not in request.COOKIES
-            return errors.cookies_needed(request) if missing else errors.gone(request)
+            if request.method == "POST" and COOKIE not in request.COOKIES and not fresh.is_asked_for(request):
+                return errors.cookies_needed(request)
+            return refuse(request, selector, request.COOKIES.get(COOKIE, ""))
         admit(request, link)
         return view(request, *args, **kwargs)
 
     return guarded
 
 
+def refuse(request: OperatorRequest, selector: str = "", rest: str = "") -> HttpResponse:
+    """What opens nothing: one page for all, whose button posts to the same address and asks for a fresh link."""
+    if request.method == "POST" and fresh.is_asked_for(request):
+        link = links.holder(request.operator, selector, rest, request.COOKIES.get(AGAIN, ""), timezone.now())
+        return fresh.answer(request, link)
+    return errors.gone(request)
+
+
 def by_cookie(request: OperatorRequest, selector: str) -> PaymentLink | None:
     """The link that the visitor's cookie opens; None without one, or when it opens nothing (any more)."""
     try:
         return links.by_cookie(request.operator, selector, request.COOKIES.get(COOKIE, ""), timezone.now())
+    except links.LinkForged:
+        if COOKIE in request.COOKIES:
+            probing.noticed(request)
+        return None
     except links.LinkUnusable:
         return None
 
@@ -58,16 +79,23 @@ def admit(request: LinkRequest, link: PaymentLink) -> None:
 
 
 def remember(request: HttpRequest, response: HttpResponse, link: PaymentLink) -> None:
-    """Give the visitor the link's cookie: for this link's pages alone, out of scripts' reach, ending with the link."""
-    response.set_cookie(
-        COOKIE,
-        links.cookie_value(link),
-        path=f"/p/{link.selector}/",
-        expires=link.expires_at,
-        secure=request.is_secure(),
-        httponly=True,
-        samesite="Lax",
-    )
+    """Give the visitor the link's cookies: for this link's pages alone, out of scripts' reach.
+
+    The first opens them and ends with the link; the second opens nothing and is there when they ask for a fresh one.
+    """
+    for name, value, ends_at in (
+        (COOKIE, links.cookie_value(link), link.expires_at),
+        (AGAIN, links.again_value(link), link.expires_at + links.AGAIN_FOR),
+    ):
+        response.set_cookie(
+            name,
+            value,
+            path=f"/p/{link.selector}/",
+            expires=ends_at,
+            secure=request.is_secure(),
+            httponly=True,
+            samesite="Lax",
+        )
 
 
 def status_path(payment: Payment) -> str:

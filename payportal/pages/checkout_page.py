@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from django.db.models import JSONField, Q
+from django.db.models import F, JSONField, Q
 from django.db.models.expressions import RawSQL
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -20,7 +20,8 @@ from billing.lib.money import format_money, parts
 from billing.lib.names import in_language
 from billing.models import Invoice, Payment, PaymentLink
 from billing.models.invoice import InvoiceQuerySet
-from payportal.pages import wording
+from payportal.pages import changes, wording
+from payportal.pages.changes import Change
 from payportal.pages.drawings import picture
 from payportal.pages.ticks import Ticks
 
@@ -76,6 +77,7 @@ class CheckoutPage:
     paid: int
     # Something was ticked that is not here (any more).
     is_stale: bool
+    changes: Sequence[Change] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,8 @@ class LinkPayments:
     elsewhere: Payment | None = None
 
 
+# As InvoiceQuerySet.owed has it.
+_OWED = Q(status=Invoice.Status.OPEN, amount_paid__lt=F("amount"))
 # What is suspended on a bill's account, in the bills' own query. By hand: building this with the ORM takes longer than
 # all the rest of that query, for every page anew.
 _PAUSED_SQL = f"""(
@@ -134,7 +138,9 @@ def build(
 ) -> CheckoutPage:
     """The page's content in two queries, three where nothing is owed; without ``ticks`` all bills are ticked."""
     paused = RawSQL(_PAUSED_SQL, [], output_field=JSONField())  # noqa: S611 (no value of anybody's is in it)
-    bills = list(owed(link).annotate(paused=paused))
+    known = Invoice.objects.of_customer(link.customer_id, link.currency).late_first().select_related("account")
+    rows = list(known.filter(_OWED | Q(changes.condition(link))).annotate(paused=paused))
+    bills = [row for row in rows if row.status == Invoice.Status.OPEN]
     packages = checkout.offers(link)
     today = invoices.local_date(link.operator.time_zone, now)
     ticked_bills = ticks.bills if ticks else frozenset(bill.pk for bill in bills)
@@ -151,6 +157,7 @@ def build(
         version=version(bills),
         paid=len(found.own_succeeded),
         is_stale=not (ticked_bills <= here[0] and ticked_packages <= here[1]),
+        changes=changes.said((row for row in rows if row.status != Invoice.Status.OPEN), link, language),
     )
 
 

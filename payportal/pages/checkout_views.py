@@ -7,39 +7,69 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.utils.translation import get_language
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 
 from billing import gateways, links, proofs
-from billing.models import Payment
+from billing.models import Payment, PaymentLink
 from billing.proofs import Action
-from payportal.pages import access, checkout_page, errors, pin_views, proof, shell, ticks
+from payportal import probing, visitors
+from payportal.pages import access, checkout_page, errors, out_views, pin_views, proof, robots, shell, ticks
 from payportal.pages.checkout_page import CheckoutPage, LinkPayments
-from payportal.pages.requests import LinkRequest
+from payportal.pages.requests import LinkRequest, OperatorRequest
 
 
-@require_safe
-@access.no_robots
+@require_http_methods(["GET", "HEAD", "POST"])
 def open_link(request: LinkRequest, selector: str, rest: str) -> HttpResponse:
-    """The address that was sent: shows the page, and gives the cookie by which it is known from then on."""
-    now = timezone.now()
-    try:
-        link = links.resolve(request.operator, selector, rest, now)
-    except links.LinkUnusable:
-        return errors.gone(request)
+    """The address that was sent: shows the page, and gives the cookies by which it is known from then on.
+
+    A robot that has it is shown what robots are shown, and noted. Posting here asks for a fresh link when it has ended.
+    """
+    is_robot = robots.is_robot(request)
+    link = _resolved(request, selector, rest)
+    if is_robot:
+        if link and link.previewed_at is None:
+            links.mark_previewed(link, timezone.now())
+        return access.for_robots(request)
+    if link is None:
+        return access.refuse(request, selector, rest)
+    if request.method == "POST":
+        # It has not ended after all: the same page, asked for the usual way.
+        return shell.private(HttpResponseRedirect(request.path))
     access.admit(request, link)
-    if link.opened_at is None:
-        links.mark_opened(link, now)
-    response = _show(request)
+    _mark_opened(request)
+    is_leaving = "out" in request.GET and visitors.in_app(request.headers.get("User-Agent", ""))
+    response = out_views.show(request) if is_leaving else _show(request)
     access.remember(request, response, link)
     return response
 
 
-@require_safe
+def _resolved(request: OperatorRequest, selector: str, rest: str) -> PaymentLink | None:
+    try:
+        return links.resolve(request.operator, selector, rest, timezone.now())
+    except links.LinkForged:
+        probing.noticed(request)
+    except links.LinkUnusable:
+        pass
+    return None
+
+
+def _mark_opened(request: LinkRequest) -> None:
+    """Keep the first opening, on what class of device, and inside which app if it was in one."""
+    link, now, name = request.link, timezone.now(), request.headers.get("User-Agent", "")
+    if link.opened_at is None and links.mark_opened(link, now, device=visitors.device_of(name)):
+        app = visitors.in_app(name)
+        if app:
+            links.note(link, "in_app", now, detail=app)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
 @access.no_robots
 @access.link_required
 def link_page(request: LinkRequest) -> HttpResponse:
     """The same page at the address that says nothing: the cookie opens it."""
+    if request.method == "POST":
+        return shell.private(HttpResponseRedirect(request.path))
     return _show(request)
 
 
@@ -87,6 +117,7 @@ def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpRespon
     context: dict[str, Any] = {
         "page": page,
         "is_changed": page.is_stale or "changed" in request.GET,
+        "app": out_views.app_name(request),
         "csrf_token": get_token(request),
         "stripe": _stripe(request),
         "has_details": proofs.offers(request.link.operator, Action.DETAILS),

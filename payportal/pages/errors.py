@@ -4,6 +4,7 @@ Each answers in the form that was asked for: a page, a piece of one for htmx, or
 """
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -17,14 +18,18 @@ OUTAGE_TEXT = gettext_lazy("Something of ours is not answering. Nothing is lost.
 
 
 def gone(request: HttpRequest) -> HttpResponse:
-    """Unknown, forged, expired, revoked, another operator's: one page for all, telling nothing."""
-    return words(
-        request,
-        status=404,
-        title=_("This link no longer works"),
-        text=_("Links last only a short time, to keep your bill private. Nothing is wrong with your account."),
-        call=True,
-    )
+    """Unknown, forged, expired, revoked, another operator's: one page for all, telling nothing.
+
+    Its button posts to the address it stands at and asks for a fresh link (payportal.pages.fresh).
+    """
+    if _wants_json(request) or operator_of(request) is None:
+        return words(
+            request,
+            status=404,
+            title=_("This link no longer works"),
+            text=_("Links last only a short time, to keep your bill private. Nothing is wrong with your account."),
+        )
+    return shell.page(request, "pages/gone.html", kind="plain", context={"csrf_token": get_token(request)}, status=404)
 
 
 def cookies_needed(request: HttpRequest) -> HttpResponse:
@@ -46,6 +51,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
             status=403,
             title=_("This page is too old"),
             text=_("Nothing has been changed. Go back, load the page again, and allow cookies for it."),
+            again=request.get_full_path(),
         )
     return words(
         request,
@@ -69,7 +75,10 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Below the links' addresses it is the same as for a link that has ended."""
     if request.path_info.startswith(("/p/", "/s/", "/r/")):
-        return gone(request)
+        from payportal.pages import fresh
+
+        # No address of ours, so nobody's link: the button of its page is answered like any stranger's.
+        return fresh.answer(request, None) if fresh.is_asked_for(request) else gone(request)
     if request.path_info.startswith(STAFF_PATHS):
         return words(
             request,
@@ -96,8 +105,13 @@ def failed(request: HttpRequest) -> HttpResponse:
     )
 
 
-def words(request: HttpRequest, *, status: int, title: object, text: object, call: bool = False) -> HttpResponse:
-    """A title and a sentence, as page, piece or JSON; ``call`` adds the operator's help number as the next step."""
+def words(
+    request: HttpRequest, *, status: int, title: object, text: object, call: bool = False, again: str = ""
+) -> HttpResponse:
+    """A title and a sentence, as page, piece or JSON, and one next step.
+
+    ``again`` is where "Try again" leads; ``call`` makes the operator's help number the step instead.
+    """
     if _wants_json(request):
         return shell.private(JsonResponse({"title": str(title), "message": str(text)}, status=status))
     operator = operator_of(request)
@@ -105,7 +119,13 @@ def words(request: HttpRequest, *, status: int, title: object, text: object, cal
         request,
         "pages/words.html",
         kind="plain",
-        context={"title": title, "text": text, "call": call and operator is not None},
+        context={
+            "title": title,
+            "text": text,
+            "call": call and operator is not None,
+            "again": again,
+            "is_staff": request.path_info.startswith(STAFF_PATHS),
+        },
         status=status,
     )
 

@@ -45,6 +45,7 @@ def answer(request: HttpRequest) -> HttpResponse:
         status=503,
         title=errors.OUTAGE_TITLE,
         text=errors.OUTAGE_TEXT,
+        again=_where(request),
     )
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -62,6 +63,14 @@ def replace_dead_connections(database: Any = None) -> Thread | None:
     looking = Thread(target=pool.check, name="pool-check", daemon=True)
     looking.start()
     return looking
+
+
+def _where(request: HttpRequest) -> str:
+    """The page to try again: what was asked for, or the link's page whose form it was; nothing for other forms."""
+    if request.method == "GET":
+        return request.get_full_path()
+    parts = request.path_info.split("/")
+    return f"/p/{parts[2]}/" if len(parts) > 3 and parts[1] == "p" else ""
 
 
 def _told(request: HttpRequest, error: Exception) -> HttpResponse:

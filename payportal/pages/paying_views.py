@@ -9,13 +9,16 @@ from django.views.decorators.http import require_GET, require_POST
 
 from activation import checkout
 from activation.ordering import NotOnOffer
-from billing import payments
+from billing import links, payments
 from billing.gateways.base import GatewayError, GatewayUnknown
 from billing.models import Payment
 from billing.proofs import Action
 from payportal.pages import access, asking, checkout_page, errors, proof, shell, ticks
 from payportal.pages.checkout_page import LinkPayments
 from payportal.pages.requests import LinkRequest
+
+# How Stripe.js calls them, and our codes (``availablePaymentMethods`` of the Express Checkout Element).
+WALLETS = {"applePay": "apple_pay", "googlePay": "google_pay", "link": "link"}
 
 
 @require_GET
@@ -100,6 +103,9 @@ def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> Json
         )
         payment.operator = request.operator
         opened = payments.open_at_gateway(payment.pk, timezone.now())
+    except payments.LinkEnded:
+        # It ended under the payer's thumb; loaded anew, the page says so.
+        return _json({"go": base}, status=409)
     except (payments.AmountChanged, payments.NothingDue, NotOnOffer):
         return _json({"go": f"{base}?changed=1"}, status=409)
     except (payments.PaymentInProgress, payments.PaymentGone) as stopped:
@@ -116,6 +122,17 @@ def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> Json
     response = _json({"client_secret": opened.client_secret, "return_url": address})
     access.remember_payment(request, response, payment)
     return response
+
+
+@require_POST
+@access.link_required
+def seen(request: LinkRequest) -> HttpResponse:
+    """Keep that the page showed a wallet, once for a link and its payment; the script says which ones."""
+    wallets = sorted(WALLETS[name] for name in set(request.POST.getlist("wallet")) & set(WALLETS))
+    if wallets:
+        payment = payments.open_for_link(request.link)
+        links.note_once(request.link, "wallet_shown", timezone.now(), payment, detail=" ".join(wallets))
+    return shell.private(HttpResponse(status=204))
 
 
 @require_POST

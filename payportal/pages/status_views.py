@@ -5,25 +5,27 @@ from typing import Any
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import get_language
-from django.views.decorators.http import require_GET, require_safe
+from django.views.decorators.http import require_GET, require_http_methods
 
 from billing import links
 from billing.models import Payment
-from payportal.pages import access, asking, errors, language, shell, status_page
+from payportal import probing
+from payportal.pages import access, asking, language, shell, status_page
 from payportal.pages.requests import OperatorRequest
 
 # htmx stops polling at this status, and shows what comes with it.
 STOP_POLLING = 286
 
 
-@require_safe
+@require_http_methods(["GET", "HEAD", "POST"])
 @access.no_robots
 def status(request: OperatorRequest, token: str) -> HttpResponse:
     """One payment's page; the token opens nothing else, since banks return to other browsers."""
     try:
         payment = _current(request, token)
     except links.LinkUnusable:
-        return errors.gone(request)
+        probing.noticed(request)
+        return access.refuse(request)
     context = {**_context(request, payment, token), "script": shell.asset("js/status.js")}
     return shell.page(request, "pages/status.html", kind="status", context=context)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -121,7 +122,7 @@ def test_a_tap_and_a_fresh_link_at_once_are_one_after_the_other(link: PaymentLin
     """Either the payment was begun and settles, or the link had ended; never a payment on an ended link."""
     for _ in range(10):
         fresh = world.link(link.customer)
-        begun, renewed = at_once(lambda: start(fresh), lambda: links.renew(fresh, actor=ACTOR, now=NOW))
+        begun, renewed = at_once(partial(start, fresh), partial(links.renew, fresh, actor=ACTOR, now=NOW))
         assert isinstance(renewed, PaymentLink)
         assert isinstance(begun, Payment | payments.LinkEnded), begun
         # The timeline says which came first.

@@ -54,13 +54,13 @@ def test_odd_bodies_are_refused(link: PaymentLink, phone: Client, action: str, b
 @pytest.mark.parametrize("method", ["put", "patch", "delete", "options", "trace"])
 def test_other_methods_are_refused(phone: Client, link: PaymentLink, method: str) -> None:
     phone.get(links.path(link))
-    for address in (f"/p/{link.selector}/", f"/p/{link.selector}/pay", "/s/x", "/r/x"):
+    for address in (links.path(link), f"/p/{link.selector}/", f"/p/{link.selector}/pay", "/s/x", "/r/x"):
         assert getattr(phone, method)(address).status_code in (403, 405)
 
 
 def test_only_webhooks_are_exempt_from_csrf() -> None:
     exempt = {path for path, view in _views(get_resolver().url_patterns) if getattr(view, "csrf_exempt", False)}
-    assert exempt == {"webhooks/stripe/<slug:account>"}
+    assert exempt == {"webhooks/stripe/<slug:account>", "webhooks/messages/<slug:channel>/<slug:account>"}
 
 
 def _views(patterns: list[URLPattern | URLResolver], before: str = "") -> list[tuple[str, object]]:

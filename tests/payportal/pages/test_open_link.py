@@ -1,5 +1,6 @@
 """Opening a link: what is shown, what is set, what is kept; and the one answer for all that opens nothing."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -74,17 +75,26 @@ def test_a_robot_sees_and_burns_nothing(phone: Client, link: PaymentLink, method
     phone.get("/p/x/y")  # the operators are read
     with CaptureQueriesContext(connection) as asked:
         answer = getattr(phone, method)(links.path(link), headers=headers)
-    assert (answer.status_code, len(asked)) == (200, 0)
+    assert answer.status_code == 200
+    assert len(asked) <= 2, "looked up, and noted as previewed"
     assert not answer.cookies
     assert b"1,047" not in answer.content
     link.refresh_from_db()
     assert link.opened_at is None
+    assert link.previewed_at is not None
 
 
 def test_head_is_a_robot(phone: Client, link: PaymentLink) -> None:
     assert not phone.head(links.path(link)).cookies
     link.refresh_from_db()
     assert link.opened_at is None
+
+
+def unmasked(content: bytes) -> bytes:
+    """The page without its CSRF token, which Django masks anew each time."""
+    page, tokens = re.subn(rb'(name="csrfmiddlewaretoken" value=")\w{64}"', rb'\1"', content)
+    assert tokens == 1
+    return page
 
 
 @pytest.fixture
@@ -120,7 +130,7 @@ def test_all_that_opens_nothing_gets_one_answer(phone: Client, refused: dict[str
     assert b"This link no longer works" in first.content
     for why, answer in answers.items():
         assert answer.status_code == 404, why
-        assert answer.content == first.content, why
+        assert unmasked(answer.content) == unmasked(first.content), why
         assert sorted(answer.headers) == sorted(first.headers), why
 
 
