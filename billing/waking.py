@@ -11,9 +11,9 @@ from threading import local
 from typing import Any
 
 import structlog
-from celery import current_app
+from celery import current_app, uuid
 from django.db import transaction
-from kombu import Connection
+from kombu import Producer
 
 log = structlog.get_logger(__name__)
 
@@ -44,9 +44,7 @@ def wake(task_name: str, *args: Any, delay: timedelta = timedelta(0)) -> bool:
     if time.monotonic() < getattr(_mine, "silent_until", 0.0):
         return False
     try:
-        current_app.send_task(
-            task_name, args, countdown=delay.total_seconds() or None, connection=_broker(), retry=False
-        )
+        _send(_producer(), task_name, args, delay.total_seconds() or None)
     except Exception as error:  # whatever the broker's client raises: a hint is not worth an error
         _mine.silent_until = time.monotonic() + SILENCE_SECONDS
         _close()
@@ -61,9 +59,20 @@ def forget() -> None:
     _mine.silent_until = 0.0
 
 
-def _broker() -> Connection:
-    """This thread's own connection, less patient than that of the workers."""
-    if getattr(_mine, "broker", None) is None:
+def _send(producer: Producer, task_name: str, args: tuple[Any, ...], seconds: float | None) -> None:
+    """What ``Celery.send_task`` does for a task without routes, result or parent, in two thirds of its time.
+
+    A webhook is answered in 2 ms of computing, and this is a quarter of that. ``declare``: a list in Valkey needs no
+    declaring.
+    """
+    amqp = current_app.amqp
+    message = amqp.create_task_message(uuid(), task_name, args, {}, seconds, ignore_result=True)
+    amqp.send_task_message(producer, task_name, message, declare=(), retry=False)
+
+
+def _producer() -> Producer:
+    """This thread's own, on a connection less patient than that of the workers."""
+    if getattr(_mine, "producer", None) is None:
         options = dict(current_app.conf.broker_transport_options or {})
         options |= {
             "socket_timeout": BROKER_SECONDS,
@@ -73,12 +82,13 @@ def _broker() -> Connection:
             "max_retries": 0,
         }
         _mine.broker = current_app.connection_for_write(transport_options=options, connect_timeout=BROKER_SECONDS)
-    broker: Connection = _mine.broker
-    return broker
+        _mine.producer = current_app.amqp.Producer(_mine.broker, auto_declare=False)
+    producer: Producer = _mine.producer
+    return producer
 
 
 def _close() -> None:
-    broker, _mine.broker = getattr(_mine, "broker", None), None
+    broker, _mine.broker, _mine.producer = getattr(_mine, "broker", None), None, None
     if broker is not None:
         try:
             broker.release()
