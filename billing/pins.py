@@ -143,7 +143,8 @@ def _pause(tries: int, free: int) -> timedelta:
     """How long nothing more is tried after this many wrong ones in a row."""
     if tries < free:
         return timedelta(0)
-    return min(FIRST_PAUSE * 2 ** min(tries - free, 20), LONGEST_PAUSE)
+    pause: timedelta = FIRST_PAUSE * 2 ** min(tries - free, 20)
+    return min(pause, LONGEST_PAUSE)
 
 
 def _forgive(customer_id: int, link_id: int | None, now: datetime) -> None:

@@ -87,7 +87,9 @@ def _read() -> _Snapshot:
     operators = list(Operator.objects.filter(is_active=True).annotate(rules=rules))
     for operator in operators:
         # So that finding out whether a PIN is asked for costs a page no query either.
-        operator.proof_rules_in_force = [ProofRule(operator_id=operator.pk, **rule) for rule in operator.rules]
+        operator.proof_rules_in_force = [  # type: ignore[attr-defined]
+            ProofRule(operator_id=operator.pk, **rule) for rule in operator.rules
+        ]
     return _Snapshot(
         by_host={operator.host.lower(): operator for operator in operators},
         default=next((operator for operator in operators if operator.is_default), None),
