@@ -89,7 +89,10 @@ class Twilio(Channel):
         code = _bare(question.code)
         if not code:
             raise CannotTell
-        account = _account(question.account)
+        try:
+            account = _account(question.account)
+        except Refused as error:
+            raise SendUnknown(str(error)) from None
         since = question.sent_at - CLOCKS_APART
         query = urlencode({"To": self.prefix + question.to, "PageSize": PAGE})
         path = f"Messages.json?{query}"
@@ -143,8 +146,8 @@ class Twilio(Channel):
         return (Said(sender.removeprefix(self.prefix), wishes.of(told) if told else wishes.of(form["Body"])),)
 
     def credit(self, account: str) -> Credit:
-        """The account's balance; a subaccount's is told with its parent alone."""
-        keys = _account(account)
+        """The account's balance; a subaccount's is told with its parent alone. Raises KeyError for no such account."""
+        keys: TwilioAccount = settings.TWILIO_ACCOUNTS[account]
         fields = http.ask(httpx.Request("GET", _address(keys, "Balance.json"), headers=_keys(keys))).fields()
         micros, currency = _money(fields.get("balance"), fields.get("currency"))
         return Credit(micros, currency)
