@@ -5,7 +5,7 @@ about to be sent was committed.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -177,3 +177,11 @@ class Channel(ABC):
     def credit(self, account: str) -> Credit:
         """What is left, asked now and then, so that an alarm comes before sends fail. Raises BadKeys, SendUnknown."""
         return Credit()
+
+    def recall(self, account: str, since: datetime) -> Iterator[Sequence[Receipt]]:
+        """What became of everything sent since then, by pages, where a carrier can be asked for all of it at once.
+
+        Called now and then, for receipts that got lost on the way and costs that are told late; by the carrier's own
+        references. Raises BadKeys, SendUnknown, KeyError.
+        """
+        return iter(())

@@ -21,7 +21,8 @@ from django.conf import settings
 from payportal.messaging.channels.base import BadKeys, NoCredit, NotSent, Refused, SendUnknown
 from payportal.messaging.channels.bounded import Abandoned, Attempt, longest
 
-LONGEST_ANSWER = 1024 * 1024
+# A page of a thousand messages is about 1.2 MB.
+LONGEST_ANSWER = 4 * 1024 * 1024
 # A carrier that names no time has none to name; a longer one is a mistake or a joke.
 LONGEST_WAIT_SECONDS = 24 * 3600.0
 
@@ -51,11 +52,11 @@ class Answer:
         text = self.headers.get("Retry-After", "").strip()
         if text.isascii() and text.isdigit():
             return min(float(text), LONGEST_WAIT_SECONDS)
-        until = _moment(text)
+        until = moment(text)
         if until is None:
             return None
         # By the carrier's own clock where it shows it.
-        now = _moment(self.headers.get("Date", "")) or datetime.now(UTC)
+        now = moment(self.headers.get("Date", "")) or datetime.now(UTC)
         return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT_SECONDS)
 
 
@@ -140,14 +141,14 @@ def _call(request: httpx.Request, attempt: Attempt[Answer]) -> Answer:
     with httpx.Client(verify=_trust(), trust_env=False, follow_redirects=False) as client:
         answer = client.send(request, stream=True)
         try:
-            body = b""
+            body = bytearray()
             for piece in answer.iter_bytes():
                 body += piece
                 if len(body) > LONGEST_ANSWER:
                     raise attempt.failure("answer too long")
         finally:
             answer.close()
-    return Answer(answer.status_code, answer.headers, body)
+    return Answer(answer.status_code, answer.headers, bytes(body))
 
 
 @cache
@@ -156,7 +157,8 @@ def _trust() -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _moment(text: str) -> datetime | None:
+def moment(text: str) -> datetime | None:
+    """A time as headers and mails write it (RFC 5322); None: it is none."""
     try:
         found = parsedate_to_datetime(text)
     except ValueError:

@@ -9,10 +9,10 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -52,7 +52,8 @@ STATES: dict[str, State] = {
     "failed": "undelivered",
     "canceled": "undelivered",
 }
-PAGE = 500
+# The most that Twilio gives.
+PAGE = 1000
 # Two calls end within the lease of a claim.
 MOST_PAGES = 2
 # Their clock and ours.
@@ -94,21 +95,28 @@ class Twilio(Channel):
         except Refused as error:
             raise SendUnknown(str(error)) from None
         since = question.sent_at - CLOCKS_APART
-        query = urlencode({"To": self.prefix + question.to, "PageSize": PAGE})
-        path = f"Messages.json?{query}"
+        path = "Messages.json?" + urlencode({"To": self.prefix + question.to, "PageSize": PAGE})
         for _ in range(MOST_PAGES):
-            page = _read(account, path)
-            ours = [entry for entry in page["messages"] if _is_ours(entry, since)]
+            page, path = _read(account, path)
+            ours = [entry for entry in page if _is_ours(entry, since)]
             for entry in ours:
                 if code in _bare(str(entry.get("body") or "")):
                     return _sid(entry)
             if any(not entry.get("body") for entry in ours):
                 raise CannotTell
-            following = str(page.get("next_page_uri") or "")
-            if not following or (page["messages"] and not ours):
+            if not path:
                 return None
-            path = following.rpartition("/")[2]
         raise SendUnknown("too many messages to look through")
+
+    def recall(self, account: str, since: datetime) -> Iterator[Sequence[Receipt]]:
+        """By the day on which it was sent. Prices are told here alone, some minutes after a message went out."""
+        keys: TwilioAccount = settings.TWILIO_ACCOUNTS[account]
+        path = "Messages.json?" + urlencode({"DateSent>": since.date().isoformat(), "PageSize": PAGE})
+        while path:
+            page, path = _read(keys, path)
+            ours = [entry for entry in page if str(entry.get("direction", "")).startswith("outbound")]
+            mine = [entry for entry in ours if str(entry.get("to", "")).startswith(self.prefix + "+")]
+            yield [receipt for entry in mine for receipt in _listed(entry)]
 
     def receive(self, account: str, url: str, headers: Mapping[str, str], body: bytes) -> Sequence[News]:
         keys = settings.TWILIO_ACCOUNTS[account]
@@ -121,23 +129,9 @@ class Twilio(Channel):
     def news(self, form: Mapping[str, str], handover: str) -> Sequence[News]:
         """A status of something we sent, or what somebody wrote; anything else is no news."""
         if "MessageStatus" in form:
-            state = STATES.get(form["MessageStatus"])
-            if state is None:
-                return ()
-            code = errors.number(form.get("ErrorCode"))
-            cost, currency = _money(form.get("Price"), form.get("PriceUnit"))
-            return (
-                Receipt(
-                    state,
-                    handover=handover,
-                    channel_reference=form.get("MessageSid", ""),
-                    error=f"Twilio {code}" if code else "",
-                    mark=errors.mark(code) if state == "undelivered" else "",
-                    # A price is negative, for it is taken off the balance.
-                    cost_micros=None if cost is None else abs(cost),
-                    cost_currency=currency,
-                ),
-            )
+            receipt = _receipt(form["MessageStatus"], form.get("ErrorCode"), form.get("Price"), form.get("PriceUnit"))
+            told = form.get("MessageSid", "")
+            return (replace(receipt, handover=handover, channel_reference=told),) if receipt else ()
         sender = form.get("From", "")
         if "Body" not in form or not sender.startswith(self.prefix + "+"):
             return ()
@@ -225,23 +219,28 @@ def _keys(account: TwilioAccount) -> dict[str, str]:
     return http.basic(account.account_sid, account.auth_token)
 
 
-def _read(account: TwilioAccount, path: str) -> dict[str, Any]:
-    """A page of messages. Raises SendUnknown whatever is wrong: nothing is known of the message then."""
+def _read(account: TwilioAccount, path: str) -> tuple[list[Mapping[str, Any]], str]:
+    """A page of messages and the path of the next one, empty at the end.
+
+    Raises SendUnknown whatever is wrong: nothing is known of a message then.
+    """
     try:
         page = http.ask(httpx.Request("GET", _address(account, path), headers=_keys(account))).fields()
     except BadKeys as error:
         raise SendUnknown(str(error)) from None
-    if not isinstance(page.get("messages"), list):
+    messages = page.get("messages")
+    if not isinstance(messages, list) or not all(isinstance(entry, dict) for entry in messages):
         raise SendUnknown("an answer that can't be read")
-    return page
+    # Theirs is the whole path; ours begins at the account.
+    _, is_more, rest = str(page.get("next_page_uri") or "").partition("/Messages.json?")
+    return messages, f"Messages.json?{rest}" if is_more else ""
 
 
 def _is_ours(entry: Mapping[str, Any], since: datetime) -> bool:
     """Whether a message in a list went out from us, and not before we began."""
-    try:
-        made = parsedate_to_datetime(str(entry.get("date_created")))
-    except ValueError:
-        raise SendUnknown("an answer that can't be read") from None
+    made = http.moment(str(entry.get("date_created")))
+    if made is None:
+        raise SendUnknown("an answer that can't be read")
     return str(entry.get("direction", "")).startswith("outbound") and made >= since
 
 
@@ -250,6 +249,28 @@ def _sid(fields: Mapping[str, Any]) -> str:
     if not re.fullmatch(r"(SM|MM)[0-9a-fA-F]{32}", sid):
         raise SendUnknown("an answer that can't be read")
     return sid
+
+
+def _receipt(status: object, code: object, price: object, unit: object) -> Receipt | None:
+    """What a status means, whichever way it came; None: nothing that we act on."""
+    state = STATES.get(str(status))
+    if state is None:
+        return None
+    number = errors.number(code)
+    cost, currency = _money(price, unit)
+    return Receipt(
+        state,
+        error=f"Twilio {number}" if number else "",
+        mark=errors.mark(number) if state == "undelivered" else "",
+        # A price is negative, for it is taken off the balance.
+        cost_micros=None if cost is None else abs(cost),
+        cost_currency=currency,
+    )
+
+
+def _listed(entry: Mapping[str, Any]) -> Sequence[Receipt]:
+    receipt = _receipt(entry.get("status"), entry.get("error_code"), entry.get("price"), entry.get("price_unit"))
+    return (replace(receipt, channel_reference=_sid(entry)),) if receipt else ()
 
 
 def _is_signed(url: str, form: Sequence[tuple[str, str]], token: str, signature: str) -> bool:

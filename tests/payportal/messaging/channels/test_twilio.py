@@ -292,6 +292,13 @@ def test_a_list_of_several_pages_is_read_on(sms: TwilioServer) -> None:
     assert TwilioSms().look_up(sms.question()) == sent
 
 
+def test_a_list_that_is_not_one_is_no_answer(sms: TwilioServer) -> None:
+    for body in ({}, {"messages": None}, {"messages": [1]}, {"messages": [{"date_created": "soon"}]}, []):
+        sms.listed = lambda asked, body=body: Reply(200, body)  # type: ignore[method-assign, misc]
+        with pytest.raises(SendUnknown):
+            TwilioSms().look_up(sms.question())
+
+
 def test_a_list_without_end_is_no_answer(sms: TwilioServer) -> None:
     sms.page_limit = 1
     for number in range(4):
@@ -312,6 +319,45 @@ def test_a_message_without_a_code_cannot_be_asked_for(sms: TwilioServer) -> None
     with pytest.raises(CannotTell):
         TwilioSms().look_up(sms.question(code=""))
     assert sms.asked == []
+
+
+def test_receipts_that_got_lost_and_prices_told_late_can_be_asked_for(sms: TwilioServer) -> None:
+    sms.page_limit = 2
+    changes: list[dict[str, object]] = [
+        {"status": "delivered", "price": "-0.00750"},
+        {"status": "undelivered", "error_code": 30005, "price": "-0.00750"},
+        {"status": "sent"},
+        {"status": "receiving"},
+        {"status": "received", "direction": "inbound"},
+        {"status": "delivered", "to": "whatsapp:" + PHONE},
+        {"status": "delivered", "date_sent": format_datetime(NOW - timedelta(days=9))},
+        {"status": "queued", "date_sent": None},
+    ]
+    sids = [TwilioSms().send(sms.message) for _ in changes]
+    for message, change in zip(reversed(sms.messages), changes, strict=True):
+        message |= {"date_sent": format_datetime(NOW)} | change
+    pages = list(TwilioSms().recall("default", NOW - timedelta(days=1)))
+    assert len(pages) == 3
+    assert sorted((receipt for page in pages for receipt in page), key=lambda one: one.channel_reference) == [
+        Receipt("delivered", channel_reference=sids[0], cost_micros=7500, cost_currency="USD"),
+        Receipt(
+            "undelivered",
+            channel_reference=sids[1],
+            error="Twilio 30005",
+            mark="unreachable",
+            cost_micros=7500,
+            cost_currency="USD",
+        ),
+        Receipt("accepted", channel_reference=sids[2]),
+    ]
+
+
+def test_asking_for_everything_has_no_half_answer(sms: TwilioServer) -> None:
+    sms.fail_with(500)
+    with pytest.raises(SendUnknown):
+        list(TwilioSms().recall("default", NOW))
+    with pytest.raises(KeyError):
+        list(TwilioSms().recall("unknown", NOW))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import hmac
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -115,7 +115,10 @@ class TwilioServer(CarrierServer):
         return made
 
     def listed(self, asked: Asked) -> Reply:
-        found = [message for message in self.messages if message["to"] == asked.query.get("To")]
+        found = [message for message in self.messages if asked.query.get("To") in (None, message["to"])]
+        if since := asked.query.get("DateSent>"):
+            sent = [message for message in found if message["date_sent"]]
+            found = [made for made in sent if parsedate_to_datetime(made["date_sent"]).date().isoformat() >= since]
         size = min(int(asked.query["PageSize"]), self.page_limit)
         number = int(asked.query.get("Page", 0))
         page = found[number * size : (number + 1) * size]
