@@ -77,8 +77,8 @@ def _count(tries: Mapping[str, int]) -> None:
     ) as valkey:
         for address, times in tries.items():
             who = limits.hashed(address)
-            key = f"payportal/probing/{who}/{int(time.time()) // WINDOW_SECONDS}"
+            key = f"payportal/probing/{who}"
             with valkey.pipeline() as together:
-                count = together.incrby(key, times).expire(key, 2 * WINDOW_SECONDS).execute()[0]
+                count = together.set(key, 0, ex=WINDOW_SECONDS, nx=True).incrby(key, times).execute()[1]
             if count > LIMIT and valkey.set(f"payportal/probing-told/{who}", 1, ex=QUIET_SECONDS, nx=True):
                 waking.wake(ALARM, who[:12], count)
