@@ -68,6 +68,11 @@ def measure(text: str) -> Size:
     return Size(encoding, units, segments, each - used)
 
 
+def foreign(text: str) -> str:
+    """The letters that the default alphabet lacks, each once: what makes a text long."""
+    return "".join(dict.fromkeys(letter for letter in text if letter not in BASIC | EXTENSION))
+
+
 def _septets(text: str) -> list[int] | None:
     """How many septets each letter takes; None where one is in neither table."""
     widths = []

@@ -47,7 +47,7 @@ def outgoing(message: Message, channel: Channel, now: datetime) -> Outgoing:
             "link": "" if is_picture or is_button else address,
             "scan": _("Point a phone’s camera at the code.") if is_picture else "",
         }
-        speak = _fitted if channel.medium == "sms" else placeholders.fill
+        speak = fitted if channel.medium == "sms" else placeholders.fill
         said = Outgoing(
             reference=message.reference,
             to=to,
@@ -126,8 +126,11 @@ def _ends(message: Message, now: datetime) -> str:
     return f"{dates.day(at, message.language, zone)}, {clock}"
 
 
-def _fitted(body: str, values: Values) -> str:
-    """The text as SMS: as much of what is owed as one part holds, or the least parts where one is not enough."""
+def fitted(body: str, values: Values) -> str:
+    """The text as SMS: as much of what is owed as one part holds, or the least parts where one is not enough.
+
+    Beside the placeholders ``values`` has ``short`` and ``number``, the two ways to say ``items`` in few words.
+    """
     said = [segments.plain(placeholders.fill(body, fewer)) for fewer in _shortened(values)]
     # The first of the shortest.
     return min(said, key=lambda each: segments.measure(each).segments)

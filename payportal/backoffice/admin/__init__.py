@@ -12,6 +12,7 @@ from payportal.backoffice.admin import (
     payments,
     people,
     services,
+    templates,
     trail,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "payments",
     "people",
     "services",
+    "templates",
     "trail",
 ]
