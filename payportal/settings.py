@@ -149,6 +149,12 @@ CELERY_BEAT_SCHEDULE = {
         "messaging.sweep",
     )
 }
+CARRIER_CHECK_SECONDS = 600
+CELERY_BEAT_SCHEDULE["messaging.check_carriers"] = {
+    "task": "messaging.check_carriers",
+    "schedule": CARRIER_CHECK_SECONDS,
+    "options": {"expires": CARRIER_CHECK_SECONDS},
+}
 
 # Stripe. An operator's gateway account names one of these.
 STRIPE_ACCOUNTS = environment.stripe_accounts(env)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, include, path
 
 from payportal import metrics, webhooks
+from payportal.messaging import inbound_views
 
 
 def health(request: HttpRequest) -> HttpResponse:
@@ -19,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("webhooks/stripe/<slug:account>", webhooks.stripe, name="stripe-webhook"),
+    path("webhooks/messages/<slug:channel>/<slug:account>", inbound_views.inbound, name="messages-webhook"),
     path("", include("payportal.pages.urls")),
 ]
 handler400 = "payportal.pages.errors.bad_request"

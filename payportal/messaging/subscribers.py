@@ -28,16 +28,14 @@ def activated(told: Sequence[ServiceActivated]) -> None:
     activations = Activation.objects.select_related("customer__operator").in_bulk(
         [event.activation_id for event in told]
     )
-    links = dict(
-        Payment.objects.filter(pk__in={event.payment_id for event in told if event.payment_id}).values_list(
-            "pk", "link_id"
-        )
-    )
+    payments = Payment.objects.filter(pk__in={event.payment_id for event in told if event.payment_id})
+    links = {pk: (link_id, via) for pk, link_id, via in payments.values_list("pk", "link_id", "link__via")}
     said = []
     for event in told:
         message = _on(activations[event.activation_id], event.at)
         if event.payment_id:
-            message.payment_id, message.link_id = event.payment_id, links[event.payment_id]
+            message.payment_id, (message.link_id, via) = event.payment_id, links[event.payment_id]
+            message.channel = messages.channel_for(message.operator, via or "")
         said.append(message)
     messages.queue_all(said)
 
@@ -83,7 +81,9 @@ def tell_receipt(payment: Payment, now: datetime) -> bool:
 def tell_on(activation: Activation, payment: Payment | None, now: datetime) -> bool:
     """Queue the word that a service is on, or on again after a pause; the sweep's verb."""
     message = _on(activation, now)
-    message.payment, message.link = payment, payment.link if payment else None
+    if payment:
+        message.payment, message.link = payment, payment.link
+        message.channel = messages.channel_for(message.operator, payment.link.via if payment.link else "")
     return bool(messages.queue_all([message]))
 
 

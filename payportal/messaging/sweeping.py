@@ -24,13 +24,15 @@ LONGEST_SECONDS = 30.0
 def sweep(now: datetime, look_back: timedelta = LOOK_BACK) -> int:
     """Write what is missing and send what is due; returns how many messages were sent. Any number may run at once."""
     write_missing(now, now - look_back)
-    deadline = time.monotonic() + LONGEST_SECONDS
+    begun = time.monotonic()
     sent = 0
     for message_id in messages.due(now, BATCH):
-        if time.monotonic() > deadline:
+        elapsed = time.monotonic() - begun
+        if elapsed > LONGEST_SECONDS:
             log.warning("sweep_cut_short", sweep="messaging")
             break
-        sent += messages.deliver(message_id, now)
+        # A claim lasts from the moment it is made: one that began at the sweep's beginning would be over too early.
+        sent += messages.deliver(message_id, now + timedelta(seconds=elapsed))
     return sent
 
 

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.lib.time_limit import within
-from payportal.messaging import messages, sweeping
+from payportal.messaging import carriers, messages, sweeping
 
 
 @shared_task(name=messages.DELIVER)
@@ -18,3 +18,9 @@ def deliver(*message_ids: int) -> None:
 def sweep() -> None:
     """Finish what was left lying; beat wakes this."""
     sweeping.sweep(timezone.now())
+
+
+@shared_task(name="messaging.check_carriers")
+def check_carriers() -> None:
+    """See whether our accounts at the carriers still work and hold credit; beat wakes this."""
+    carriers.check(timezone.now())

@@ -23,17 +23,18 @@ class Message(models.Model):
 
     # Handed over, as far as anybody knows for good.
     ARRIVING = (Status.SENT, Status.DELIVERED, Status.READ)
-    # Receipts come in any order: later states win, and none is taken back but by the carrier's final failure.
+    # Receipts come in any order: later states win, and none is taken back but by the carrier's final failure. A receipt
+    # may come for what we had to leave as failed, or were about to send again: that it arrived is a fact then.
     ALLOWED_FROM = {
         Status.SENDING: {Status.QUEUED},
-        Status.SENT: {Status.SENDING, Status.UNKNOWN},
-        Status.DELIVERED: {Status.SENDING, Status.UNKNOWN, Status.SENT},
-        Status.READ: {Status.SENDING, Status.UNKNOWN, Status.SENT, Status.DELIVERED},
-        # From SENT: finally failed at the carrier, and the operator has a second channel.
-        Status.QUEUED: {Status.SENDING, Status.UNKNOWN, Status.SENT},
+        Status.SENT: {Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.FAILED},
+        Status.DELIVERED: {Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.FAILED, Status.SENT},
+        Status.READ: {Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.FAILED, Status.SENT, Status.DELIVERED},
+        # From SENT and FAILED: finally failed at the carrier, and the operator has a second channel.
+        Status.QUEUED: {Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT, Status.FAILED},
         # Asked without an answer, it stays unknown.
         Status.UNKNOWN: {Status.SENDING, Status.UNKNOWN},
-        Status.FAILED: {Status.SENDING, Status.UNKNOWN, Status.SENT},
+        Status.FAILED: {Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT},
         Status.WITHHELD: {Status.QUEUED, Status.SENDING},
     }
 

@@ -47,8 +47,8 @@ def test_a_killed_worker_costs_a_lease_and_nothing_else(
 
     channels.register(Outbox(far))
     late = NOW + messages.LEASE + timedelta(seconds=1)
-    for _ in range(3):
-        sweeping.sweep(late)
+    for second in range(3):
+        sweeping.sweep(late + timedelta(seconds=second))
     assert far.arrived() == ["link:1"]
     assert Message.objects.get().status == Message.Status.SENT
     assert LinkEvent.objects.filter(link=link, kind="sent").count() == 1

@@ -1,0 +1,50 @@
+"""What carriers tell afterwards: receipts, ordered by state rather than arrival, and what customers wrote back."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+
+from payportal.messaging import channels, contacts, outcomes
+from payportal.messaging.channels.base import Channel, News, Receipt, Said
+from payportal.messaging.models import Handover
+
+log = structlog.get_logger(__name__)
+
+
+def take(channel_code: str, account: str, news: Sequence[News], now: datetime) -> int:
+    """Apply what a carrier posted, whose signature was found right; returns how much of it was news.
+
+    Each piece is its own transaction and may come again: what was applied before is no news.
+    """
+    channel = channels.get(channel_code)
+    return sum(_take(channel, account, each, now) for each in news)
+
+
+def _take(channel: Channel, account: str, news: News, now: datetime) -> bool:
+    if isinstance(news, Receipt):
+        handover = _handover(channel, account, news)
+        if handover is None:
+            # Of another system that shares the account, or from before our time.
+            log.info("receipt_of_nothing", channel=channel.code, account=account, state=news.state)
+            return False
+        return outcomes.reported(handover, news, now)
+    return _heard(channel, account, news, now)
+
+
+def _handover(channel: Channel, account: str, receipt: Receipt) -> Handover | None:
+    """By our own reference first: it is there before the carrier is called, theirs only after it has answered."""
+    rows = Handover.objects.filter(channel=channel.code, account=account)
+    if receipt.handover:
+        found = rows.filter(reference=receipt.handover).first()
+        if found is not None:
+            return found
+    return rows.filter(channel_reference=receipt.channel_reference).first() if receipt.channel_reference else None
+
+
+def _heard(channel: Channel, account: str, said: Said, now: datetime) -> bool:
+    if said.wish == "stop":
+        return contacts.stop(channel, account, said.sender, now)
+    if said.wish == "start":
+        return contacts.start(channel, account, said.sender)
+    return False
