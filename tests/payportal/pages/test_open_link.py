@@ -171,6 +171,16 @@ def test_stripes_hosts_only_where_one_can_pay(phone: Client, link: PaymentLink, 
     assert "stripe" not in phone.get("/p/x/y").headers["Content-Security-Policy"]
 
 
+def test_a_stand_in_at_an_ipv6_address_is_admitted_by_its_port(
+    phone: Client, link: PaymentLink, settings: object
+) -> None:
+    """A policy can't name such an address, and browsers pass over what they can't read."""
+    settings.STRIPE_JS_URL = "http://[::1]:8763/endive/stripe.js"  # type: ignore[attr-defined]
+    policy = phone.get(links.path(link)).headers["Content-Security-Policy"]
+    assert "script-src 'self' http://*:8763;" in policy
+    assert "[" not in policy
+
+
 def test_names_are_text_whatever_is_in_them(phone: Client, customer: Customer, link: PaymentLink) -> None:
     attack = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
     customer.accounts.update(names={"en": attack})
