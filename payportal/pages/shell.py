@@ -87,6 +87,9 @@ def _pay_sources(stripe_js_url: str) -> Mapping[str, tuple[str, ...]]:
     origin = f"{parts.scheme}://{parts.netloc}"
     if origin == STRIPE:
         return STRIPE_SOURCES
+    if parts.netloc.startswith("["):
+        # A policy can't name an IPv6 address (CSP level 3, host-source): any host, at the stand-in's port.
+        origin = f"{parts.scheme}://*:{parts.port}"
     return dict.fromkeys(STRIPE_SOURCES, (origin,))
 
 

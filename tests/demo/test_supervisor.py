@@ -209,6 +209,20 @@ def test_host_is_listened_on_and_stands_in_the_links(running: Demo) -> None:
     running.stop()
 
 
+def test_an_ipv6_address_is_listened_on_by_pages_and_stand_in(running: Demo) -> None:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    running.down()
+    facts = running.start("--host", "::1")
+    assert facts["payment_link"].startswith(f"http://[::1]:{running.port}/p/")
+    assert f'data-stripe="http://[::1]:{running.port + 1}/' in page(facts["payment_link"])
+    assert status(f"http://[::1]:{running.port + 1}/health") == 200
+    running.stop()
+
+
 def test_the_services_of_the_environment_are_used(running: Demo, valkey_url: str) -> None:
     """With DATABASE_URL and REDIS_URL set, no service of our own is started."""
     running.down()
