@@ -32,7 +32,7 @@ MESSAGE = Outgoing(
     sender="Brisvik",
     language="nb",
     subject="Film er på",
-    body="Film er på. <b>=1+1</b>\n.\nKode K7M4-2PQ9-X",
+    body="Film er på. <b>=1+1</b>\n.\nKode K7M-42P-Q9X",
     address="https://pay.example/r/secret-address",
     address_label="Kvittering",
     handover=HANDOVER,

@@ -11,7 +11,10 @@ from urllib.parse import urlencode
 import pytest
 from pytest_django import Settings
 
+from billing.models import Operator
+from payportal.messaging import codes
 from payportal.messaging.accounts import TwilioAccount
+from payportal.messaging.channels import twilio
 from payportal.messaging.channels.base import (
     BadKeys,
     CannotTell,
@@ -93,7 +96,7 @@ def test_whatsapp_without_a_template_is_text_with_a_picture(whatsapp: TwilioServ
 
 
 def test_an_approved_template_gets_its_words_in_order_and_the_pictures_place_last(whatsapp: TwilioServer) -> None:
-    words = ("Brisvik", "NOK 1 234,00", 'K7M4-2PQ9-X "}')
+    words = ("Brisvik", "NOK 1 234,00", 'K7M-42P-Q9X "}')
     message = replace(whatsapp.message, carrier_template="HX1", parameters=words, image_address=PICTURE)
     TwilioWhatsApp().send(message)
     form = whatsapp.asked[0].form
@@ -101,7 +104,7 @@ def test_an_approved_template_gets_its_words_in_order_and_the_pictures_place_las
     assert json.loads(form["ContentVariables"]) == {
         "1": "Brisvik",
         "2": "NOK 1 234,00",
-        "3": 'K7M4-2PQ9-X "}',
+        "3": 'K7M-42P-Q9X "}',
         "4": "q/AbC/dEf.jpg",
     }
     assert not {"Body", "MediaUrl"} & set(form)
@@ -266,7 +269,7 @@ def test_an_operators_own_word_for_stop_is_told_by_twilio(sms: TwilioServer, tol
 def test_a_lost_message_is_found_by_its_code_among_others(sms: TwilioServer) -> None:
     sids = [
         TwilioSms().send(replace(sms.message, body=f"Kode {code}", address="", code=code))
-        for code in ("AAAA-AAAA-A", "K7M4-2PQ9-X", "BBBB-BBBB-B")
+        for code in ("AAA-AAA-AAA", "K7M-42P-Q9X", "BBB-BBB-BBB")
     ]
     assert TwilioSms().look_up(sms.question()) == sids[1]
     assert TwilioSms().look_up(sms.question(code="CCCCCCCCC")) is None
@@ -288,7 +291,7 @@ def test_a_list_of_several_pages_is_read_on(sms: TwilioServer) -> None:
     sms.page_limit = 2
     sent = TwilioSms().send(sms.message)
     for number in range(3):
-        TwilioSms().send(replace(sms.message, body=f"another {number}", address=""))
+        TwilioSms().send(replace(sms.message, body=f"another ABC-DEF-GH{number}", address=""))
     assert TwilioSms().look_up(sms.question()) == sent
 
 
@@ -302,7 +305,7 @@ def test_a_list_that_is_not_one_is_no_answer(sms: TwilioServer) -> None:
 def test_a_list_without_end_is_no_answer(sms: TwilioServer) -> None:
     sms.page_limit = 1
     for number in range(4):
-        TwilioSms().send(replace(sms.message, body=f"another {number}", address=""))
+        TwilioSms().send(replace(sms.message, body=f"another ABC-DEF-GH{number}", address=""))
     with pytest.raises(SendUnknown):
         TwilioSms().look_up(sms.question())
 
@@ -313,6 +316,15 @@ def test_where_twilio_keeps_no_texts_it_can_tell_nothing(sms: TwilioServer) -> N
     sms.messages[0]["body"] = ""
     with pytest.raises(CannotTell):
         TwilioSms().look_up(sms.question())
+
+
+def test_a_text_of_the_time_without_any_code_may_be_the_one(whatsapp: TwilioServer) -> None:
+    """An approved template may leave the code out."""
+    TwilioWhatsApp().send(replace(whatsapp.message, carrier_template="HX1", parameters=("Brisvik",)))
+    with pytest.raises(CannotTell):
+        TwilioWhatsApp().look_up(whatsapp.question())
+    later = whatsapp.question(sent_at=NOW + timedelta(hours=1))
+    assert TwilioWhatsApp().look_up(later) is None
 
 
 def test_a_message_without_a_code_cannot_be_asked_for(sms: TwilioServer) -> None:
@@ -382,3 +394,10 @@ def test_an_account_that_tells_no_balance_is_not_one_with_bad_keys(sms: TwilioSe
 
 def received(posted: Posted) -> list[object]:
     return list(TwilioSms().receive("default", posted.url, posted.headers, posted.body))
+
+
+def test_codes_are_known_as_such_in_a_text() -> None:
+    """Whether a text without our code can be another message depends on it."""
+    code = codes.new_code(Operator(code="brisvik"))
+    assert twilio.A_CODE.search(f"Pay here. Code {codes.shown(code)}\n")
+    assert not twilio.A_CODE.search("Call 123-456-78901 or see AB-CDE-FGH")
