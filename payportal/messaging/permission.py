@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from billing import invoices
 from billing.models import Customer, Operator
 from payportal.messaging import channels, contacts, policies
 from payportal.messaging.models import Consent, ContactMedium, Message, MessagingPolicy
@@ -57,14 +58,14 @@ def ask(message: Message, now: datetime) -> Answer:
         return refused
     if occasion.purpose == "offer" and not _consents(message.customer, occasion.purpose):
         return Never("no_consent")
+    refused = _pointless(message, now)
+    if refused:
+        return refused
     policy = policies.of(message.operator)
     if occasion.may_be_quiet or message.context.get("may_wait"):
         wakes = awake_at(policy, zone_of(message.customer, message.operator), now)
         if wakes > now:
             return Later(wakes)
-    refused = _reminder(message, now)
-    if refused:
-        return refused
     return _capped(message, policy, now) if occasion.counts_for_cap else Go()
 
 
@@ -117,14 +118,18 @@ def _consents(customer: Customer, purpose: str) -> bool:
     return Consent.objects.filter(customer=customer, purpose=purpose, withdrawn_at__isnull=True).exists()
 
 
-def _reminder(message: Message, now: datetime) -> Never | None:
-    """A reminder's own question: whether what it reminds of is still open."""
-    try:
-        from payportal.messaging import reminders  # type: ignore[attr-defined, unused-ignore]
-    except ImportError:
-        return None
-    reason = reminders.still_wanted(message, now) if message.template == "reminder" else ""
-    return Never(reason) if reason else None
+def _pointless(message: Message, now: datetime) -> Never | None:
+    """Whether what is reminded of is settled meanwhile, or is being settled."""
+    if message.template == "reminder":
+        # It asks us in turn.
+        from payportal.messaging import reminders
+
+        reason = reminders.still_wanted(message, now)
+        return Never(reason) if reason else None
+    if message.template == "late_fee":
+        is_owed = invoices.owed(message.customer_id, message.context.get("currency", "")).exists()
+        return None if is_owed else Never("paid")
+    return None
 
 
 def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
@@ -140,5 +145,5 @@ def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
         return Never("capped")
     under_way = others.filter(status=Status.SENDING, claimed_until__gt=now).count()
     if counted + under_way >= policy.cap_messages:
-        return Later(now + IN_FLIGHT + timedelta(seconds=message.pk % APART_SECONDS))
+        return Later(now + IN_FLIGHT + timedelta(seconds=(message.pk or 0) % APART_SECONDS))
     return Go()

@@ -53,6 +53,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pin_code": (*EVERYWHERE, "pin"),
     "offer": (*EVERYWHERE, "link", "ends", "scan"),
 }
+# A fee counts as announced once a reminder was delivered that could tell of it: no text may keep it back.
+_NEEDED = {"pin_code": ("pin",), "reminder": ("fee", "fee_on"), "late_fee": ("fee",)}
 # Secrets stay out of what a locked phone shows: subjects and the words on buttons.
 NEVER_IN_HEADERS = frozenset({"link", "pin", "code", "items", "scan"})
 
@@ -71,7 +73,7 @@ def unknown(text: str, occasion: str) -> list[str]:
 def required(occasion: str) -> tuple[str, ...]:
     """What a text of this occasion is worth nothing without; the code is in every message."""
     opened = ("link",) if OCCASIONS[occasion].opens else ()
-    return (*opened, *(("pin",) if occasion == "pin_code" else ()), "code")
+    return (*opened, *_NEEDED.get(occasion, ()), "code")
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

@@ -94,7 +94,7 @@ def _made_up(place: Place, today: date) -> dict[str, str]:
     }
     allowed = placeholders.ALLOWED[place.name]
     here = {name: value for name, value in values.items() if name in allowed}
-    return here | {"short": owed.short, "number": owed.number}
+    return here | {"short": owed.short, "number": owed.number, "fee_on_short": dates.short(until, language)}
 
 
 def _bills(operator: Operator, today: date) -> list[Invoice]:

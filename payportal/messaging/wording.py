@@ -106,7 +106,8 @@ def _values(message: Message, now: datetime) -> Values:
     if facts.get("fee"):
         values["fee"] = format_money(facts["fee"], facts["currency"], language)
     if facts.get("fee_on"):
-        values["fee_on"] = dates.of_date(date.fromisoformat(facts["fee_on"]), language)
+        fee_on = date.fromisoformat(facts["fee_on"])
+        values |= {"fee_on": dates.of_date(fee_on, language), "fee_on_short": dates.short(fee_on, language)}
     if opens_link(message.template) and message.link:
         owed = owing.of(message, now)
         values |= {"items": "\n".join(owed.lines), "short": owed.short, "number": owed.number}
@@ -129,7 +130,8 @@ def _ends(message: Message, now: datetime) -> str:
 def fitted(body: str, values: Values) -> str:
     """The text as SMS: as much of what is owed as one part holds, or the least parts where one is not enough.
 
-    Beside the placeholders ``values`` has ``short`` and ``number``, the two ways to say ``items`` in few words.
+    Beside the placeholders ``values`` has what is said in fewer words there: ``short`` and ``number`` for ``items``,
+    and ``fee_on_short``.
     """
     said = [segments.plain(placeholders.fill(body, fewer)) for fewer in _shortened(values)]
     # The first of the shortest.
@@ -137,8 +139,8 @@ def fitted(body: str, values: Values) -> str:
 
 
 def _shortened(values: Values) -> Iterator[Values]:
-    """What may be left out of an SMS, one after the other; sum, address and codes never are."""
-    values = values | {"items": values.get("short", "")}
+    """What may be left out of an SMS, one after the other; sum, address, codes and fees never are."""
+    values = values | {"items": values.get("short", ""), "fee_on": values.get("fee_on_short", "")}
     yield values
     values = values | {"ends": ""}
     yield values

@@ -6,14 +6,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db.models import F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.models import Customer
-from payportal.messaging import permission
+from billing.models import Customer, Invoice
 from payportal.messaging.models import Consent, ContactMedium, Message, MessagingPolicy
 from payportal.messaging.occasions import OCCASIONS
 from payportal.messaging.permission import Go, Later, Never, ask, awake_at
+from tests import world
 from tests.payportal.messaging.story import NOW, write
 
 OSLO = ZoneInfo("Europe/Oslo")
@@ -28,14 +29,10 @@ def policy(kari: Customer) -> MessagingPolicy:
 
 
 def message(customer: Customer, name: str, reference: str = "", **more: object) -> Message:
-    write(customer, reference or name, template=name, context={}, **more)
+    bills = Invoice.objects.filter(account__customer=customer).values_list("pk", flat=True)
+    context = {"bills": list(bills), "currency": "NOK"}
+    write(customer, reference or name, template=name, context=context, **more)
     return Message.objects.select_related("operator", "customer").get(reference=reference or name)
-
-
-@pytest.fixture(autouse=True)
-def every_reminder_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether a bill is still open is asked in the reminders' own tests; these have no bills to remind of."""
-    monkeypatch.setattr(permission, "_reminder", lambda message, now: None)
 
 
 def agree(customer: Customer) -> Consent:
@@ -92,6 +89,25 @@ def test_an_offer_needs_a_yes_that_still_holds(kari: Customer) -> None:
     assert ask(row, NOW) == Never("no_consent")
     Consent.objects.create(customer=kari, purpose="survey", given_at=NOW)
     assert ask(row, NOW) == Never("no_consent")
+
+
+def settle_all(customer: Customer) -> None:
+    bills = Invoice.objects.filter(account__customer=customer)
+    bills.update(status="paid", amount_paid=F("amount"))
+
+
+def test_a_reminder_of_what_is_paid_is_none(kari: Customer) -> None:
+    rows = [message(kari, name) for name in ("reminder", "late_fee", "link")]
+    settle_all(kari)
+    assert [ask(row, NIGHT) for row in rows] == [Never("paid"), Never("paid"), Go()]
+
+
+def test_a_fee_that_is_still_owed_is_told_though_its_bill_is_paid(kari: Customer) -> None:
+    row = message(kari, "late_fee")
+    account = kari.accounts.all()[0]
+    settle_all(kari)
+    world.bill(account, 3500)
+    assert ask(row, NOW) == Go()
 
 
 @pytest.mark.parametrize("name", OCCASIONS)

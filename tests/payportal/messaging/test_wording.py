@@ -133,9 +133,9 @@ def test_every_sms_of_ours_is_one_segment(language: str, owed: str, house: int, 
     for number, (kind, amount) in enumerate(BILLS[owed]):
         world.bill(world.account(customer, entity, kind), amount, due_on=(NOW - timedelta(days=number)).date())
     link = links.create(customer=customer, currency="NOK", actor="system:test", now=NOW, lifetime=timedelta(days=2))
-    facts = FACTS | {"amount": 1234500, "names": {"en": "Sports, films and 10 GB"}}
+    facts = {"amount": 1234500, "currency": "NOK", "names": {"en": "Sports, films and 10 GB"}}
     for name in sorted(OCCASIONS, key="receipt".__eq__):
-        message = told(customer, name, link, context=facts)
+        message = told(customer, name, link, context=facts | ({"fee": 3500} if name == "late_fee" else {}))
         outgoing = spoken(message, "sms")
         size = segments.measure(outgoing.text)
         assert (size.encoding, size.segments) == ("GSM-7", 1), outgoing.text
@@ -146,6 +146,19 @@ def test_every_sms_of_ours_is_one_segment(language: str, owed: str, house: int, 
             assert {"en": "NOK 12,345.00", "nb": "12 345,00 kr"}[language] in outgoing.body
             number = {"en": f"{len(BILLS[owed])} bill", "nb": f"{len(BILLS[owed])} regning"}[language]
             assert number in outgoing.body or (owed == "one" and "Broadband and TV" in outgoing.body)
+
+
+@pytest.mark.parametrize("language, fee", [("en", "Fee NOK 35.00 from 5 Dec"), ("nb", "Gebyr 35,00 kr fra 5. des.")])
+def test_an_sms_keeps_no_fee_back(kari: Customer, link: PaymentLink, language: str, fee: str) -> None:
+    message = told(kari, "reminder", link)
+    message.language = language
+    body = spoken(message, "sms").body
+    assert fee in body.splitlines()
+    assert segments.measure(body).segments == 1
+    message.operator.name = "A name that takes a lot of room, and then some more, and more still"
+    body = spoken(message, "sms").body
+    assert fee in body.splitlines(), "even where it takes a second segment"
+    assert segments.measure(body).segments == 2
 
 
 def test_an_sms_says_as_much_as_fits(kari: Customer, link: PaymentLink) -> None:
@@ -163,7 +176,7 @@ def test_an_sms_says_as_much_as_fits(kari: Customer, link: PaymentLink) -> None:
 
 def test_an_sms_names_one_bill_by_its_name(kari: Customer, link: PaymentLink) -> None:
     kari.accounts.get(number="20462").invoices.update(status="void")
-    body = spoken(told(kari, "reminder", link), "sms").body
+    body = spoken(told(kari, "link", link), "sms").body
     assert "Broadband and TV, NOK 648.00" in body
 
 
