@@ -1,0 +1,63 @@
+"""Receipts that got lost on the way, and costs that carriers tell late: asked for, where a carrier can be asked."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import Q, QuerySet
+
+from billing.lib.time_limit import within
+from payportal.messaging import carriers, channels, receipts
+from payportal.messaging.channels.base import Channel, NotSent, Receipt, SendUnknown
+from payportal.messaging.models import Handover
+
+log = structlog.get_logger(__name__)
+
+Outcome = Handover.Outcome
+
+# What nobody has told of for so long is news no more.
+REACH = timedelta(days=3)
+# A receipt takes minutes; what is younger is on its way.
+PATIENCE = timedelta(minutes=30)
+LONGEST_SECONDS = 300.0
+# No receipt may have come, or none that told the price.
+IN_DOUBT = (Outcome.PENDING, Outcome.UNKNOWN, Outcome.ACCEPTED)
+
+
+def recall(now: datetime) -> int:
+    """Ask each carrier in use what became of what we still wait for; returns how much of that was news.
+
+    A receipt that never comes is no failure and leads to no second sending: only what the carrier says is applied.
+    """
+    return sum(_recall(code, account, now) for code, account in sorted(carriers.in_use()))
+
+
+def _recall(channel_code: str, account: str, now: datetime) -> int:
+    channel = channels.REGISTRY.get(channel_code)
+    if channel is None or type(channel).recall is Channel.recall:
+        return 0
+    oldest = _waiting(channel_code, account, now).order_by("at").values_list("at", flat=True).first()
+    if oldest is None:
+        return 0
+    news = 0
+    try:
+        for page in within(LONGEST_SECONDS, channel.recall(account, oldest)):
+            news += receipts.take(channel_code, account, _wanted(channel_code, account, page, now), now)
+    except (NotSent, SendUnknown, KeyError) as error:
+        # Asked again in an hour; what is wrong with the account is seen by carriers.check.
+        log.warning("carrier_not_asked", channel=channel_code, account=account, error=type(error).__name__)
+    return news
+
+
+def _waiting(channel_code: str, account: str, now: datetime) -> QuerySet[Handover]:
+    told = Q(outcome__in=IN_DOUBT) | Q(outcome__in=[Outcome.DELIVERED, Outcome.READ], cost_micros__isnull=True)
+    of_late = Q(at__gt=now - REACH, at__lt=now - PATIENCE)
+    return Handover.objects.filter(told, of_late, channel=channel_code, account=account)
+
+
+def _wanted(channel_code: str, account: str, page: Sequence[Receipt], now: datetime) -> list[Receipt]:
+    """The receipts of what we wait for; an account's other messages, thousands of them, cost one query a page."""
+    references = [receipt.channel_reference for receipt in page]
+    waiting = _waiting(channel_code, account, now).filter(channel_reference__in=references)
+    ours = set(waiting.values_list("channel_reference", flat=True))
+    return [receipt for receipt in page if receipt.channel_reference in ours]
