@@ -72,6 +72,28 @@ def test_status_and_receipt(shop: Shop, link: PaymentLink, look: dict[str, Any])
     check(page)
 
 
+def test_what_nobody_sees_leaves_the_page_as_it_is(shop: Shop, link: PaymentLink) -> None:
+    """A screen reader in the middle of a sentence isn't made to begin again."""
+    from django.utils import timezone
+
+    from billing import links
+    from billing.models import Payment
+
+    page = shop.open(link)
+    tap(page)
+    page.wait_for_url("**/s/*")
+    expect(page.locator("h1")).to_have_text("Paid. Thank you!")
+    poll = page.locator("#poll")
+    before = poll.get_attribute("hx-get")
+    page.evaluate("document.querySelector('h1').dataset.seen = 'yes'")
+    links.note(link, "unseen", timezone.now(), Payment.objects.get())
+    expect(poll).not_to_have_attribute("hx-get", str(before))
+    assert page.locator("h1").get_attribute("data-seen") == "yes"
+    # And it still asks for news.
+    work_until(page, "Your TV is on")
+    expect(poll).to_have_count(0)
+
+
 @pytest.mark.parametrize("look", LOOKS)
 def test_refusals_and_ends(
     shop: Shop, link: PaymentLink, new_link: Callable[[], PaymentLink], look: dict[str, Any]

@@ -1,5 +1,6 @@
 """The status page: one payment, told as it goes."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -85,6 +86,46 @@ def test_nothing_new_is_204_by_one_query(phone: Client, payment: Payment) -> Non
     with CaptureQueriesContext(connection) as asked:
         answer = phone.get(f"{path(payment)}/part?v={newest}")
     assert (answer.status_code, answer.content, len(asked)) == (204, b"", 1)
+
+
+def polled(shown: str) -> str:
+    """The address at which a page asks for news."""
+    found = re.search(r'hx-get="([^"]+)"', shown)
+    assert found
+    return found.group(1)
+
+
+def test_what_nobody_sees_moves_the_version_on_and_nothing_else(phone: Client, payment: Payment) -> None:
+    first = polled(phone.get(path(payment)).content.decode())
+    links.note(payment.link, "wallet_shown", timezone.now(), payment)
+    moved = phone.get(first)
+    assert (moved.status_code, moved["HX-Retarget"], moved["HX-Reswap"]) == (200, "#poll", "outerHTML")
+    second = polled(moved.content.decode())
+    assert second != first
+    assert "Paying" not in moved.content.decode()
+    # From there on nothing is new, by one query.
+    with CaptureQueriesContext(connection) as asked:
+        assert phone.get(second).status_code == 204
+    assert len(asked) == 1
+
+
+def test_the_end_of_the_asking_changes_nothing_that_is_read(standin: StandIn, phone: Client, payment: Payment) -> None:
+    confirm(standin, payment, world.DECLINED_CARD)
+    first = polled(phone.get(path(payment)).content.decode())
+    Payment.objects.filter(pk=payment.pk).update(touched_at=timezone.now() - timedelta(minutes=1))
+    ended = phone.get(first)
+    assert (ended.status_code, ended.content) == (286, b"")
+    assert (ended["HX-Retarget"], ended["HX-Reswap"]) == ("#poll", "delete")
+
+
+def test_what_changed_is_told_whole(standin: StandIn, phone: Client, payment: Payment) -> None:
+    first = polled(phone.get(path(payment)).content.decode())
+    confirm(standin, payment)
+    Payment.objects.filter(pk=payment.pk).update(checked_at=timezone.now() - timedelta(seconds=3))
+    answer = phone.get(first)
+    assert "HX-Retarget" not in answer.headers
+    assert "Paid. Thank you!" in answer.content.decode()
+    assert polled(answer.content.decode()) != first
 
 
 @pytest.mark.parametrize("seen", ["", "0", "x", "-1", "9" * 50, "\x00"])
