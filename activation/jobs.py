@@ -5,14 +5,16 @@ same idempotency key, and after asking the network what it knows. The claim's nu
 ``clock`` is asked for the time (``timezone.now``), since a call takes some.
 """
 
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from django.db import connection
 
 from activation import outcomes, provisioners, waking
+from activation.calls import Calls, Quiet
 from activation.models import ActivationJob, Order
 from activation.provisioners.base import (
     Provisioner,
@@ -28,12 +30,20 @@ from billing.lib.transactions import whole
 log = structlog.get_logger(__name__)
 
 Clock = Callable[[], datetime]
+Answer = ServiceState | Exception
+NO_ANSWER = (ProvisionerUnavailable, ProvisionerUnknown)
 
 _ANY = 2**31 - 1
 
-# Longer than one call and one question can take together (http.TIMEOUT_SECONDS), short enough that a dead worker's
-# job, found by the next sweep, is done within a minute.
+quiet = Quiet()
+
+# Longer than anybody waits for a call (PATIENCE_SECONDS), short enough that a dead worker's job, found by the next
+# sweep, is done within a minute.
 LEASE = timedelta(seconds=30)
+
+# A call and the question after it usually have this long (http.TIMEOUT_SECONDS). Who takes longer may have done it:
+# unknown, as an answer that was lost; asked about at the next try.
+PATIENCE_SECONDS = 12.0
 
 # Calls under way at once in one worker: it waits for the network, not for the processor.
 AT_ONCE = 8
@@ -69,18 +79,17 @@ def claim_batch(now: datetime, limit: int, only: Sequence[int] | None = None) ->
 def run_due(clock: Clock, *, limit: int = 100, only: Sequence[int] | None = None, until: datetime | None = None) -> int:
     """Do what is due and say how many were taken up.
 
-    Stops at ``limit``, or when it is later than ``until``. A job whose doing fails in an unforeseen way is left to
-    its lease, and the next one is done.
+    Stops at ``limit``, when it is later than ``until``, and when the network hangs. A job whose doing fails in an
+    unforeseen way is left to its lease, and the next one is done.
     """
     _refuse_transaction()
     taken = 0
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="network") as pool:
-        while taken < limit and (until is None or clock() < until):
+    with Calls(partial(_call, provisioners.current()), AT_ONCE) as calls:
+        while taken < limit and (until is None or clock() < until) and not quiet.is_kept():
             batch = claim_batch(clock(), limit - taken, only)
-            if not batch:
-                break
             taken += len(batch)
-            _run_batch(batch, clock, pool)
+            if not batch or not _run_batch(batch, clock, calls):
+                break
     return taken
 
 
@@ -96,17 +105,20 @@ def _claim(now: datetime, limit: int, only: Sequence[int] | None, attempts: int)
     return list(ActivationJob.objects.raw(query, asked))
 
 
-def _run_batch(batch: list[ActivationJob], clock: Clock, pool: Executor) -> None:
-    """Call for all of them at once, and write down the answers as they come. The threads touch no database."""
-    network = provisioners.current()
-    calls = {pool.submit(_call, network, job): job for job in batch}
-    waiting: set[Future[ServiceState | Exception]] = set(calls)
-    while waiting:
-        came, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-        _conclude_all([(calls[call], call.result()) for call in came], clock())
+def _run_batch(batch: list[ActivationJob], clock: Clock, calls: Calls[ActivationJob, Answer]) -> bool:
+    """Call for all of them at once, and write down the answers as they come. False when a call hangs."""
+    began = time.monotonic()
+    left, is_answered = set(batch), False
+    for came in calls.answers(batch, PATIENCE_SECONDS):
+        left -= {job for job, _ in came}
+        is_answered |= any(not isinstance(answer, NO_ANSWER) for _, answer in came)
+        _conclude_all(came, clock())
+    _conclude_all([(job, ProvisionerUnknown("no answer in time")) for job in left], clock())
+    quiet.heard(is_answered, time.monotonic() - began)
+    return not left
 
 
-def _conclude_all(answers: list[tuple[ActivationJob, ServiceState | Exception]], now: datetime) -> None:
+def _conclude_all(answers: list[tuple[ActivationJob, Answer]], now: datetime) -> None:
     """What went well is written in one transaction; should that fail, each in its own, so that one harms no other."""
     done = [job for job, answer in answers if isinstance(answer, ServiceState) and answer.is_done]
     others = [(job, answer) for job, answer in answers if job not in done]
@@ -129,7 +141,7 @@ def _refuse_transaction() -> None:
         raise RuntimeError("the network is never called inside a transaction")
 
 
-def _call(network: Provisioner, job: ActivationJob) -> ServiceState | Exception:
+def _call(network: Provisioner, job: ActivationJob) -> Answer:
     """What the network answers, or what went wrong."""
     if job.attempts > outcomes.ATTEMPTS_LIMIT:
         # Claimed again and again and never answered for: whoever takes it up dies of it.
@@ -140,7 +152,7 @@ def _call(network: Provisioner, job: ActivationJob) -> ServiceState | Exception:
         return error
 
 
-def _conclude(job: ActivationJob, answer: ServiceState | Exception, now: datetime) -> bool:
+def _conclude(job: ActivationJob, answer: Answer, now: datetime) -> bool:
     match answer:
         case ServiceState(is_done=True):
             return outcomes.finish(job, now)

@@ -51,19 +51,16 @@ def table_that_waits(stack: Stack, model: type[Model]) -> Iterator[Callable[[], 
 
 
 def at_the_network(stack: Stack, story: Story) -> None:
-    """Pay, and return when a worker holds a job and calls; only inside ``network_that_waits``.
-
-    The other job may be with the other worker, or wait for one: which of them, the queue decides.
-    """
+    """Pay, and return when workers hold both jobs and call; only inside ``network_that_waits``."""
     story.pay()
-    until(lambda: _is_running(story), "a job at the network", 60)
+    story.until(lambda: is_at_the_network(story), f"both jobs at the network: {story.customer.reference}", 60)
 
 
 def after_the_network(stack: Stack, story: Story, seconds: float = 4) -> None:
     """Pay, and return when the network has switched something on and no worker knows it yet."""
     stack.network.set_switches(latency_ms=int(seconds * 1000))
     story.pay()
-    until(lambda: _is_unknown(story), "switched on and not written down", 60)
+    story.until(lambda: _is_unknown(story), "switched on and not written down", 60)
     stack.network.set_switches()
 
 
@@ -73,8 +70,10 @@ def _is_unknown(story: Story) -> bool:
     return any(job.status == "running" and job.request["service_reference"] in switched for job in story.jobs())
 
 
-def _is_running(story: Story) -> bool:
-    return any(job.status == "running" for job in story.jobs())
+def is_at_the_network(story: Story) -> bool:
+    """Whether workers hold both of its jobs."""
+    jobs = story.jobs()
+    return len(jobs) == 2 and all(job.status == "running" for job in jobs)
 
 
 class Held:

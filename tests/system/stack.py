@@ -93,6 +93,8 @@ class Stack:
         self.network = Simulator(folder / "network.jsonl")
         self.numbers = itertools.count(2)
         self.kept: dict[str, Kept] = {}
+        # Killed by a test, which wants to see what it is without them.
+        self.down: set[str] = set()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -163,6 +165,7 @@ class Stack:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal that ends it, and return when it has."""
+        self.down.add(name)
         os.kill(self.pid(name), number)
         # /proc calls a process dead while its threads still end; only then its sockets are closed.
         os.waitid(os.P_PID, self.pid(name), os.WEXITED | os.WNOWAIT)
@@ -170,8 +173,19 @@ class Stack:
             # Ours is as dead as everybody's.
             connections.close_all()
 
+    def tend(self) -> None:
+        """What the supervisor does all the time: start again what died by itself.
+
+        Celery's worker does when Valkey goes away while it has both a task in hand and a place for another: kombu 5.7
+        then wants to put the task back by a connection that is closed already. It ends after its last call.
+        """
+        for name, kept in self.kept.items():
+            if name not in self.down:
+                kept.tend(time.monotonic())
+
     def mend(self) -> None:
-        """What the supervisor does: start again what died, until everything answers."""
+        """What the supervisor does at once: start again what died or was killed, until everything answers."""
+        self.down.clear()
         deadline = time.monotonic() + START_SECONDS
         for kept in self.kept.values():
             kept.delay = FIRST_DELAY
