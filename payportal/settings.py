@@ -155,6 +155,19 @@ CELERY_BEAT_SCHEDULE["messaging.check_carriers"] = {
     "schedule": CARRIER_CHECK_SECONDS,
     "options": {"expires": CARRIER_CHECK_SECONDS},
 }
+RECALL_SECONDS = 3600
+CELERY_BEAT_SCHEDULE["messaging.recall"] = {
+    "task": "messaging.recall",
+    "schedule": RECALL_SECONDS,
+    "options": {"expires": RECALL_SECONDS},
+}
+# A day's reminders begin within so many seconds of their time.
+REMIND_SECONDS = env.int("REMIND_SECONDS", 300)
+CELERY_BEAT_SCHEDULE["messaging.remind"] = {
+    "task": "messaging.remind",
+    "schedule": REMIND_SECONDS,
+    "options": {"expires": REMIND_SECONDS},
+}
 
 # Stripe. An operator's gateway account names one of these.
 STRIPE_ACCOUNTS = environment.stripe_accounts(env)

@@ -86,7 +86,10 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(condition=Q(currency__regex=r"^[A-Z]{3}$"), name="invoice_currency_iso"),
         ]
-        indexes = [models.Index(fields=["account", "status", "due_on"], name="invoice_account_open")]
+        indexes = [
+            models.Index(fields=["account", "status", "due_on"], name="invoice_account_open"),
+            models.Index(fields=["due_on"], name="invoice_by_due_date"),
+        ]
 
     def __str__(self) -> str:
         return self.number or f"draft {self.pk}"

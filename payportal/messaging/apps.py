@@ -9,6 +9,7 @@ class MessagingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from payportal.messaging import subscribers
+        from payportal.messaging import reminding, subscribers
 
         subscribers.connect()
+        reminding.connect()

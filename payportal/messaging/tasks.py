@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.lib.time_limit import within
-from payportal.messaging import carriers, messages, sweeping
+from payportal.messaging import carriers, messages, recalling, reminding, sweeping
 
 
 @shared_task(name=messages.DELIVER)
@@ -24,3 +24,16 @@ def sweep() -> None:
 def check_carriers() -> None:
     """See whether our accounts at the carriers still work and hold credit; beat wakes this."""
     carriers.check(timezone.now())
+
+
+@shared_task(name="messaging.remind")
+def remind() -> None:
+    """Take the reminders' turns that have come; beat wakes this."""
+    reminding.remind(timezone.now())
+
+
+# Many pages may take longer than a worker's task may: acknowledged before, for an hour later the next one looks again.
+@shared_task(name="messaging.recall", acks_late=False, soft_time_limit=600, time_limit=660)
+def recall() -> None:
+    """Ask carriers for receipts that got lost and for costs; beat wakes this."""
+    recalling.recall(timezone.now())

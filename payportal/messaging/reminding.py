@@ -1,0 +1,172 @@
+"""Reminding: the rules' turns are taken, links made, messages queued, and fees charged where they may be."""
+
+import time
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
+from datetime import time as clock
+
+import structlog
+from django.db import transaction
+from django.db.models.signals import post_save
+
+from billing import fees, links
+from billing.models import Customer, Invoice, Operator, PaymentLink
+from payportal.messaging import messages, reminders
+from payportal.messaging.models import Message, ReminderRule
+from payportal.messaging.reminders import Decision, Occurrence
+
+log = structlog.get_logger(__name__)
+
+ACTOR = "system:reminders"
+# A reminder's link lasts longer than one made on the phone: people pay in the evening, or at the weekend.
+LINK_LIFETIME = timedelta(days=7)
+# Between a notice's arrival and its fee, and how much of that time there was a link to pay with.
+NOTICE_BEFORE_FEE = timedelta(days=14)
+WAY_TO_PAY = timedelta(hours=24)
+FEE_NAMES = {"en": "Late fee", "nb": "Purregebyr", "ar": "رسم التأخير"}
+LONGEST_SECONDS = 40.0
+MORNING = clock(10)
+DEFAULTS = (("before", -3), ("today", 0), ("after", 3), ("again", 10))
+# Calendar days that it is somewhere at any moment.
+AROUND = (timedelta(days=-1), timedelta(0), timedelta(days=1))
+
+
+def remind(now: datetime, operator: Operator | None = None) -> int:
+    """Take every turn that has come; returns how many messages were queued. Any number may run at once.
+
+    One call ends before a worker's time limit; the next goes on, for who was told has a message.
+    """
+    begun = time.monotonic()
+    queued = 0
+    for rule in reminders.active_rules(operator):
+        for occurrence in _turns(rule, now):
+            if time.monotonic() - begun > LONGEST_SECONDS:
+                log.warning("sweep_cut_short", sweep="reminders")
+                return queued
+            decision = decide(occurrence, now)
+            if not decision.reason:
+                queued += _take(decision, now)
+    return queued
+
+
+def plan(day: date, operator: Operator | None = None) -> Iterator[Decision]:
+    """What would be decided for a calendar day, each turn at its own moment; nothing is written."""
+    for rule in reminders.active_rules(operator):
+        for occurrence in reminders.occurrences(rule, day, reminders.billed()):
+            yield decide(occurrence, occurrence.at)
+
+
+def decide(occurrence: Occurrence, now: datetime) -> Decision:
+    """Whether a turn is taken; one that costs a fee needs more."""
+    decision = reminders.decide(occurrence, now)
+    if decision.reason or not occurrence.rule.fee_amount:
+        return decision
+    reasons = [reason for bill in occurrence.bills if (reason := _no_fee(occurrence, bill, now))]
+    # One bill that may bear a fee is enough; the others are left alone.
+    return Decision(occurrence, reasons[0]) if len(reasons) == len(occurrence.bills) else decision
+
+
+def defaults_for(operator: Operator) -> int:
+    """Give an operator without rules the usual ones, none of which costs anything; how many were made."""
+    if ReminderRule.objects.filter(operator=operator).exists():
+        return 0
+    made = [ReminderRule(operator=operator, code=code, days=days, at=MORNING) for code, days in DEFAULTS]
+    return len(ReminderRule.objects.bulk_create(made, ignore_conflicts=True))
+
+
+def _turns(rule: ReminderRule, now: datetime) -> Iterator[Occurrence]:
+    """The customers whose turn has come and is not long past."""
+    for around in AROUND:
+        for occurrence in reminders.occurrences(rule, now.date() + around, reminders.untold(rule)):
+            if occurrence.at <= now < occurrence.at + reminders.MADE_UP_FOR:
+                yield occurrence
+
+
+def _take(decision: Decision, now: datetime) -> bool:
+    """Queue the message with a fresh link, and charge the fee where one is due; False when another worker did."""
+    occurrence = decision.occurrence
+    with transaction.atomic():
+        # One at a time for each customer: the second sees the first one's message.
+        Customer.objects.select_for_update(no_key=True).get(pk=occurrence.customer.pk)
+        if Message.objects.filter(reference=occurrence.reference).exists():
+            return False
+        message = occurrence.message(now)
+        if occurrence.rule.fee_amount:
+            if not _charged(occurrence, now):
+                return False
+            message.context |= {"fee": occurrence.rule.fee_amount}
+        else:
+            message.context |= _announced_fee(occurrence)
+        message.link = links.create(
+            customer=occurrence.customer, currency=occurrence.currency, actor=ACTOR, now=now, lifetime=LINK_LIFETIME
+        )
+        message.next_attempt_at = decision.later_at or now
+        return bool(messages.queue_all([message]))
+
+
+def _charged(occurrence: Occurrence, now: datetime) -> int:
+    """Charge the fee once for a turn, on the first bill that may bear it; how many were charged."""
+    for bill in occurrence.bills:
+        notice = _notice(occurrence, bill, now)
+        if notice is None:
+            continue
+        try:
+            fees.charge(invoice=bill, amount=occurrence.rule.fee_amount, names=FEE_NAMES, notice=notice, now=now)
+        except fees.NoFee:
+            continue
+        return 1
+    return 0
+
+
+def _no_fee(occurrence: Occurrence, bill: Invoice, now: datetime) -> str:
+    """Why this bill bears no fee now, as a code."""
+    today = occurrence.due_on + timedelta(days=occurrence.rule.days)
+    return fees.why_not(bill, today) or ("" if _notice(occurrence, bill, now) else "no_notice")
+
+
+def _notice(occurrence: Occurrence, bill: Invoice, now: datetime) -> fees.Notice | None:
+    """The delivered reminder that told of at least this fee for this bill, with a link that worked for a day after."""
+    told = Message.objects.filter(
+        customer_id=occurrence.customer.pk,
+        template="reminder",
+        delivered_at__lte=now - NOTICE_BEFORE_FEE,
+        context__bills__contains=[bill.pk],
+        context__fee__gte=occurrence.rule.fee_amount,
+    )
+    for message in told.order_by("delivered_at"):
+        assert message.delivered_at is not None
+        if message.link_id and _could_be_paid(occurrence, message.delivered_at, now):
+            return fees.Notice(message.reference, message.delivered_at)
+    return None
+
+
+def _could_be_paid(occurrence: Occurrence, since: datetime, now: datetime) -> bool:
+    """Whether some link of this customer's worked for a whole day between the notice and now."""
+    found = PaymentLink.objects.filter(
+        customer_id=occurrence.customer.pk, currency=occurrence.currency, expires_at__gt=since
+    )
+    return any(
+        min(filter(None, (link.expires_at, link.revoked_at, now))) - max(link.created_at, since) >= WAY_TO_PAY
+        for link in found
+    )
+
+
+def _announced_fee(occurrence: Occurrence) -> dict[str, object]:
+    """What a friendly reminder says of the fee that will follow, if the operator has one in force."""
+    later = ReminderRule.objects.filter(
+        operator_id=occurrence.rule.operator_id, is_active=True, fee_amount__gt=0, days__gt=occurrence.rule.days
+    )
+    rule = later.order_by("days").first()
+    if rule is None:
+        return {}
+    return {"fee": rule.fee_amount, "fee_on": (occurrence.due_on + timedelta(days=rule.days)).isoformat()}
+
+
+def connect() -> None:
+    """Give every new operator its rules; called once when Django starts."""
+    post_save.connect(_operator_saved, sender=Operator, dispatch_uid="payportal.messaging.reminding")
+
+
+def _operator_saved(sender: object, instance: Operator, created: bool, **_: object) -> None:
+    if created:
+        defaults_for(instance)
