@@ -90,7 +90,7 @@ def _bill_detail(invoice: Invoice, language: str) -> str:
     if not (invoice.period_start_on and invoice.period_end_on):
         return number
     period = wording.period(invoice.period_start_on, invoice.period_end_on, language, near=0)
-    return f"{number}, {period}"
+    return wording.together(number, period)
 
 
 def _taxes(allocations: Iterable[PaymentAllocation]) -> list[tuple[int, int]]:

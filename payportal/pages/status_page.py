@@ -227,7 +227,7 @@ def _steps(payment: Payment, done: Progress, operator: Operator, language: str, 
 def _switched(thing: Thing, operator: Operator, language: str) -> Step:
     name = _("Your TV") if _is_tv(thing) else in_language(thing.names, language)
     where = in_language(thing.device_names, language) if thing.device_names else ""
-    detail = f"{name}, {where}" if where else name
+    detail = wording.together(name, where) if where else name
     if thing.state == progress.ON:
         at = wording.clock(thing.at, operator.time_zone, language) if thing.at else ""
         return Step("done", _("Switched on"), detail, at)

@@ -85,6 +85,11 @@ def paused(services: Sequence[tuple[str, bool]]) -> tuple[str, str] | None:
     return fact, _("It comes back by itself when you have paid.")
 
 
+def together(name: str, more: str) -> str:
+    """``TV, living room``: with the comma of the language."""
+    return _("%(name)s, %(more)s") % {"name": name, "more": more}
+
+
 METHODS = {
     "apple_pay": "Apple Pay",
     "google_pay": "Google Pay",
@@ -101,4 +106,4 @@ def method(code: str, last4: str) -> str:
     if not last4:
         return name or (_("Bank card") if code == "card" else code.replace("_", " "))
     ending = _("card ending %(digits)s") % {"digits": last4}
-    return f"{name}, {ending}" if name else ending[:1].upper() + ending[1:]
+    return together(name, ending) if name else ending[:1].upper() + ending[1:]

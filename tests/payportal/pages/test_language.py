@@ -2,10 +2,11 @@
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from billing import links
 from billing.models import Customer, PaymentLink
-from payportal.pages import language
+from payportal.pages import language, wording
 
 
 @pytest.mark.parametrize(
@@ -51,3 +52,16 @@ def test_arabic_is_right_to_left(phone: Client, customer: Customer) -> None:
 @pytest.mark.parametrize("tag, found", [("en-us", "en"), ("nb-no", "nb"), ("no", "nb"), ("de", None), ("*", None)])
 def test_tags(tag: str, found: str | None) -> None:
     assert language.match(tag, ["nb", "en"]) == found
+
+
+@pytest.mark.parametrize(
+    ("spoken", "said"),
+    [
+        ("en", "Apple Pay, card ending 4242"),
+        ("nb", "Apple Pay, "),
+        ("ar", "Apple Pay\N{ARABIC COMMA} "),
+    ],
+)
+def test_the_comma_is_the_languages_own(spoken: str, said: str) -> None:
+    with translation.override(spoken):
+        assert wording.method("apple_pay", "4242").startswith(said)
