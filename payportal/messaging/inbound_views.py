@@ -27,8 +27,8 @@ def inbound(request: HttpRequest, channel: str, account: str) -> HttpResponse:
     """Apply what a carrier posts.
 
     200 means kept, so that it need not be sent again; 403 that nobody proved to be the carrier, the same for channels
-    and accounts that don't exist; 400 that the carrier's own word can't be read; 413 that it was too big; 503 that it
-    could not be kept and must be sent again.
+    and accounts that don't exist and for what can't be read; 413 that it was too big; 503 that it could not be kept and
+    must be sent again.
     """
     if request.method == "GET":
         return _handshake(request, channel, account)
@@ -38,11 +38,9 @@ def inbound(request: HttpRequest, channel: str, account: str) -> HttpResponse:
     body = request.read(MAX_BYTES + 1)
     try:
         news = channels.get(channel).receive(account, _called(request), request.headers, body)
-    except (InvalidSignature, KeyError):
+    except (InvalidSignature, KeyError, ValueError) as error:
+        log.info("inbound_refused", channel=channel[:40], account=account[:40], error=type(error).__name__)
         return _answer(403)
-    except ValueError:
-        log.warning("inbound_unreadable", channel=channel, account=account)
-        return _answer(400)
     try:
         receipts.take(channel, account, news, timezone.now())
     except (DatabaseError, InterfaceError):

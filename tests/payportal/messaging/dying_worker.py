@@ -45,12 +45,15 @@ def main() -> None:
 
     def around(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         is_claim = sql.startswith("UPDATE") and "sending" in (params or ()) and '"attempts" = ' in sql
+        is_row = sql.startswith("INSERT") and "messaging_handover" in sql
         is_answer = sql.startswith("UPDATE") and '"sent_at" = ' in sql
         if is_answer:
             die("before the answer is stored")
         result = execute(sql, params, many, context)
         if is_claim:
             die("before the claim is committed")
+        if is_row:
+            die("before the row is committed")
         if is_answer:
             die("before the answer is committed")
         return result

@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from billing.models import Customer, LinkEvent, PaymentLink
-from payportal.messaging import channels, messages, sweeping
+from payportal.messaging import channels, messages, outcomes, sweeping
 from payportal.messaging.channels.outbox import Outbox
 from payportal.messaging.models import Message
 from tests.payportal.messaging.dying_worker import FilePhone
@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 POINTS = [
     "before the claim is committed",
+    "before the row is committed",
     "before the call",
     "after the call",
     "before the answer is stored",
@@ -50,5 +51,7 @@ def test_a_killed_worker_costs_a_lease_and_nothing_else(
     for second in range(3):
         sweeping.sweep(late + timedelta(seconds=second))
     assert far.arrived() == ["link:1"]
-    assert Message.objects.get().status == Message.Status.SENT
+    message = Message.objects.get()
+    assert message.status == Message.Status.SENT
+    assert message.handovers.exclude(outcome__in=outcomes.ENDED).count() == 1
     assert LinkEvent.objects.filter(link=link, kind="sent").count() == 1

@@ -1,0 +1,432 @@
+"""One hand-over: its row before the call, and what each answer of a carrier leads to."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from billing import links
+from billing.models import Alarm, Customer, LinkEvent, PaymentLink
+from payportal.messaging import codes, delivering, messages, outcomes
+from payportal.messaging.channels.base import Outgoing
+from payportal.messaging.models import ContactMedium, Handover, Message, MessagingPolicy
+from tests.payportal.messaging.carrier import SLOW_DOWN_SECONDS, PlayedCarrier, Word, WorkerDied, registered, speak
+from tests.payportal.messaging.story import NOW, write
+from tests.threads import at_once
+
+pytestmark = pytest.mark.django_db
+Status, Outcome = Message.Status, Handover.Outcome
+LATER = NOW + messages.LEASE + timedelta(seconds=5)
+
+
+@dataclass
+class Carriers:
+    """WhatsApp first, SMS second if the operator wants that."""
+
+    first: PlayedCarrier = field(default_factory=PlayedCarrier)
+    second: PlayedCarrier = field(default_factory=lambda: PlayedCarrier("played_sms", "sms"))
+
+    def calls(self) -> tuple[int, int]:
+        return len(self.first.calls), len(self.second.calls)
+
+
+@pytest.fixture
+def carriers(kari: Customer) -> Iterator[Carriers]:
+    made = Carriers()
+    with registered(made.first, made.second):
+        speak(kari, made.first.code)
+        yield made
+
+
+def with_second(customer: Customer, carriers: Carriers) -> None:
+    speak(customer, carriers.first.code, carriers.second.code)
+
+
+def link_message(customer: Customer, link: PaymentLink, reference: str = "link:1") -> Message:
+    return write(customer, reference, template="link", context={}, link=link)
+
+
+def timeline(link: PaymentLink) -> list[tuple[str, str]]:
+    return list(LinkEvent.objects.filter(link=link).order_by("pk").values_list("kind", "detail"))
+
+
+def outcomes_of(message: Message) -> list[str]:
+    return list(message.handovers.order_by("pk").values_list("outcome", flat=True))
+
+
+def test_it_works(kari: Customer, link: PaymentLink, carriers: Carriers) -> None:
+    message = link_message(kari, link)
+    assert delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    row = message.handovers.get()
+    assert (message.status, message.sent_at, message.channel_reference) == (Status.SENT, NOW, "played_whatsapp-0")
+    assert (row.outcome, row.channel_reference, row.account) == (Outcome.ACCEPTED, "played_whatsapp-0", "default")
+    assert row.last_digits == kari.phone[-2:]
+    [told] = carriers.first.calls
+    assert (told.handover, told.account, told.code) == (row.reference, "default", message.code)
+    assert told.callback == f"{links.origin(kari.operator)}/webhooks/messages/played_whatsapp/default"
+    assert timeline(link)[1:] == [("sent", "played_whatsapp")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_row_is_committed_before_the_carrier_is_called(kari: Customer, carriers: Carriers) -> None:
+    seen: list[tuple[bool, list[Handover]]] = []
+    carriers.first.meanwhile = lambda told: seen.append(
+        (connection.in_atomic_block, list(Handover.objects.filter(reference=told.handover, outcome=Outcome.PENDING)))
+    )
+    delivering.deliver(write(kari).pk, NOW)
+    [(is_inside, rows)] = seen
+    assert not is_inside
+    assert len(rows) == 1
+
+
+def test_a_mailbox_has_no_digits(kari: Customer, carriers: Carriers) -> None:
+    carriers.first.reaches = "email"  # type: ignore[misc]
+    message = write(kari)
+    assert delivering.deliver(message.pk, NOW)
+    assert message.handovers.get().last_digits == ""
+
+
+def test_every_message_has_a_code_of_its_own(kari: Customer) -> None:
+    made = [write(kari, f"on:{number}").code for number in range(5)]
+    assert len(set(made)) == 5
+    assert {codes.read(code, kari.operator) for code in made} == set(made)
+
+
+def test_a_code_that_is_taken_is_replaced(kari: Customer) -> None:
+    taken = write(kari, "on:1").code
+    values = {"operator": kari.operator, "customer": kari, "template": "on", "context": {}, "now": NOW}
+    twins = [messages.new(reference=f"on:{number}", **values) for number in (1, 2, 3)]  # type: ignore[arg-type]
+    for twin in twins:
+        twin.code = taken
+    assert messages.queue_all(twins) == 2
+    assert sorted(Message.objects.values_list("reference", flat=True)) == ["on:1", "on:2", "on:3"]
+    assert len(set(Message.objects.values_list("code", flat=True))) == 3
+
+
+def test_what_did_not_leave_is_another_hand_over_later(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    carriers.first.words = ["busy"]
+    assert not delivering.deliver(message.pk, NOW)
+    assert outcomes_of(message) == [Outcome.NOT_SENT]
+    assert delivering.deliver(message.pk, LATER)
+    assert outcomes_of(message) == [Outcome.NOT_SENT, Outcome.ACCEPTED]
+    assert len({told.handover for told in carriers.first.calls}) == 2
+
+
+def test_a_carrier_that_says_how_long_to_wait_is_left_alone_for_so_long(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    carriers.first.words = ["slow down"]
+    delivering.deliver(message.pk, NOW)
+    assert delivering.due(NOW + timedelta(seconds=SLOW_DOWN_SECONDS - 5), 10) == []
+    assert delivering.due(NOW + timedelta(seconds=SLOW_DOWN_SECONDS), 10) == [message.pk]
+
+
+def test_pauses_double_and_end() -> None:
+    hour = outcomes.LONGEST_PAUSE
+    assert [outcomes.pause(attempts).total_seconds() for attempts in (0, 1, 2, 3, 4)] == [10, 10, 20, 40, 80]
+    assert outcomes.pause(40) == outcomes.pause(1, 10.0**9) == hour
+    assert outcomes.pause(3, 5) == timedelta(seconds=40)
+
+
+@pytest.mark.parametrize(("word", "kind"), [("bad keys", "bad_keys"), ("broke", "low_credit")])
+def test_what_every_message_would_meet_is_an_alarm_and_tried_again(
+    kari: Customer, carriers: Carriers, word: Word, kind: str
+) -> None:
+    message = write(kari)
+    carriers.first.words = [word, word]
+    delivering.deliver(message.pk, NOW)
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.subject, alarm.count) == (kind, "played_whatsapp:default", 1)
+    assert alarm.operator == kari.operator
+    delivering.deliver(message.pk, LATER)
+    assert Alarm.objects.get().count == 2
+    assert delivering.deliver(message.pk, LATER + timedelta(minutes=5))
+
+
+@pytest.mark.parametrize(
+    ("word", "mark"), [("refused", ""), ("nobody there", "unreachable"), ("wants nothing", "opted_out")]
+)
+def test_a_final_no_stops_and_is_kept_of_the_number(kari: Customer, carriers: Carriers, word: Word, mark: str) -> None:
+    message = write(kari)
+    carriers.first.words = [word]
+    assert not delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert (message.status, outcomes_of(message)) == (Status.FAILED, [Outcome.REFUSED])
+    assert message.error
+    kept = ContactMedium.objects.filter(operator=kari.operator, medium="whatsapp", address=kari.phone)
+    assert [bool(row.unreachable_at) for row in kept] == ([mark == "unreachable"] if mark else [])
+    assert [bool(row.opted_out_at) for row in kept] == ([mark == "opted_out"] if mark else [])
+    assert carriers.calls() == (1, 0)
+
+
+@pytest.mark.parametrize("word", ["refused", "nobody there"])
+def test_a_final_no_leads_to_the_second_channel(
+    kari: Customer, link: PaymentLink, carriers: Carriers, word: Word
+) -> None:
+    with_second(kari, carriers)
+    message = link_message(kari, link)
+    carriers.first.words = [word]
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert (message.status, message.channel, message.attempts) == (Status.QUEUED, "played_sms", 0)
+    assert delivering.deliver(message.pk, NOW + timedelta(seconds=1))
+    assert outcomes_of(message) == [Outcome.REFUSED, Outcome.ACCEPTED]
+    assert carriers.calls() == (1, 1)
+    assert timeline(link)[1:] == [("undelivered", "link"), ("fallback", "played_sms"), ("sent", "played_sms")]
+    link.refresh_from_db()
+    assert link.via == "played_sms"
+
+
+def test_who_wants_nothing_is_not_written_to_elsewhere(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    message = write(kari)
+    carriers.first.words = ["wants nothing"]
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert delivering.due(LATER, 10) == []
+
+
+def test_there_is_no_third_channel(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    message = write(kari)
+    carriers.first.words, carriers.second.words = ["refused"], ["refused"]
+    delivering.deliver(message.pk, NOW)
+    third = PlayedCarrier("played_third", "sms")
+    with registered(third):
+        MessagingPolicy.objects.filter(operator=kari.operator).update(fallback_channel="played_third")
+        delivering.deliver(message.pk, LATER)
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert third.calls == []
+
+
+@pytest.mark.parametrize("word", ["lost", "taken", "garbled", "busy"])
+@pytest.mark.parametrize("answer", ["silent", "cannot"])
+def test_no_unknown_outcome_leads_to_the_second_channel(
+    kari: Customer, carriers: Carriers, word: Word, answer: str
+) -> None:
+    with_second(kari, carriers)
+    message = write(kari)
+    carriers.first.words = [word] * 40
+    carriers.first.answer = answer  # type: ignore[assignment]
+    at = NOW
+    for _ in range(outcomes.ATTEMPT_LIMIT + 3):
+        delivering.deliver(message.pk, at)
+        at += outcomes.LONGEST_PAUSE
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert carriers.second.calls == []
+    assert len(carriers.first.copies) <= 1
+
+
+def test_what_nobody_can_tell_is_left_and_says_so(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["taken"], "cannot"
+    delivering.deliver(message.pk, NOW)
+    assert outcomes_of(message) == [Outcome.UNKNOWN]
+    delivering.deliver(message.pk, LATER)
+    message.refresh_from_db()
+    row = message.handovers.get()
+    assert (message.status, row.outcome) == (Status.FAILED, Outcome.UNKNOWN)
+    assert message.error == row.error == "it may have arrived; the channel can't tell"
+    assert delivering.due(LATER + timedelta(days=1), 10) == []
+
+
+def test_where_the_policy_says_so_it_is_sent_once_more_and_no_more(kari: Customer, carriers: Carriers) -> None:
+    speak(kari, carriers.first.code, carriers.second.code, on_unknown="again")
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["taken", "taken"], "cannot"
+    at = NOW
+    for _ in range(6):
+        delivering.deliver(message.pk, at)
+        at += timedelta(minutes=10)
+    message.refresh_from_db()
+    assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.UNKNOWN]
+    assert "once more" in message.handovers.first().error  # type: ignore[union-attr]
+    assert message.status == Status.FAILED
+    assert carriers.calls() == (2, 0)
+
+
+def test_the_question_has_all_that_a_carrier_could_find_it_by(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    carriers.first.words = ["taken"]
+    delivering.deliver(message.pk, NOW)
+    assert delivering.deliver(message.pk, LATER)
+    [question] = carriers.first.questions
+    row = message.handovers.get()
+    assert (question.handover, question.account, question.to) == (row.reference, "default", kari.phone)
+    assert (question.code, question.sent_at) == (message.code, row.at)
+    assert carriers.calls() == (1, 0)
+
+
+def test_a_number_that_was_changed_since_proves_nothing(kari: Customer, carriers: Carriers) -> None:
+    """The carrier would find nothing under the new number, although the message is under the old one."""
+    message = write(kari)
+    carriers.first.words = ["taken"]
+    delivering.deliver(message.pk, NOW)
+    kari.phone = kari.phone[:-2] + "00" if not kari.phone.endswith("00") else kari.phone[:-2] + "01"
+    kari.save()
+    delivering.deliver(message.pk, LATER)
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert carriers.first.questions == []
+    assert carriers.calls() == (1, 0)
+
+
+def test_a_carrier_that_gives_one_reference_twice_has_both(kari: Customer, carriers: Carriers) -> None:
+    one, other = write(kari, "on:1"), write(kari, "on:2")
+    delivering.deliver(one.pk, NOW)
+    carriers.first.copies.clear()
+    assert delivering.deliver(other.pk, NOW)
+    assert outcomes_of(one) == outcomes_of(other) == [Outcome.ACCEPTED]
+    assert other.handovers.get().channel_reference == ""
+
+
+def test_without_a_number_the_second_channel_has_its_turn(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    carriers.second.reaches = "email"  # type: ignore[misc]
+    kari.phone = ""
+    kari.save()
+    message = write(kari)
+    delivering.deliver(message.pk, NOW)
+    assert delivering.deliver(message.pk, LATER)
+    assert carriers.calls() == (0, 1)
+
+
+def test_a_number_known_not_to_be_reached_is_left_out(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    ContactMedium.objects.create(
+        operator=kari.operator, medium="whatsapp", address=kari.phone, unreachable_at=NOW, reason="carrier"
+    )
+    message = write(kari)
+    delivering.deliver(message.pk, NOW)
+    assert delivering.deliver(message.pk, LATER)
+    assert carriers.calls() == (0, 1)
+
+
+def test_what_is_not_to_be_said_is_withheld_and_stands_on_the_timeline(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    with_second(kari, carriers)
+    ContactMedium.objects.create(
+        operator=kari.operator, medium="whatsapp", address=kari.phone, opted_out_at=NOW, reason="stop"
+    )
+    message = link_message(kari, link)
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert (message.status, message.error) == (Status.WITHHELD, "opted_out")
+    assert outcomes_of(message) == []
+    assert timeline(link)[1:] == [("withheld", "opted_out")]
+    assert delivering.due(LATER, 10) == []
+
+
+def test_what_waits_for_the_morning_has_used_up_no_attempt(kari: Customer, carriers: Carriers) -> None:
+    night = NOW.replace(hour=23)
+    message = write(kari, context={"names": {"en": "Films"}, "may_wait": True}, now=night)
+    assert not delivering.deliver(message.pk, night)
+    message.refresh_from_db()
+    assert (message.status, message.attempts) == (Status.QUEUED, 0)
+    assert message.next_attempt_at > night + timedelta(hours=5)
+    assert delivering.deliver(message.pk, message.next_attempt_at)
+    assert outcomes_of(message) == [Outcome.ACCEPTED]
+
+
+def test_a_worker_that_dies_before_its_hand_over_begins_costs_no_question(kari: Customer, carriers: Carriers) -> None:
+    """Without a row nothing was handed over: the next worker sends at once, though this carrier can't be asked."""
+    message = write(kari)
+    carriers.first.answer = "cannot"
+    Message.objects.filter(pk=message.pk).update(status=Status.SENDING, attempts=1, claimed_until=NOW)
+    assert delivering.deliver(message.pk, LATER)
+    assert carriers.first.questions == []
+
+
+@pytest.mark.parametrize(("word", "copies"), [("dies before", 0), ("dies after", 1)])
+def test_a_worker_that_dies_with_its_row_written_leads_to_a_question(
+    kari: Customer, carriers: Carriers, word: Word, copies: int
+) -> None:
+    message = write(kari)
+    carriers.first.words = [word]
+    with pytest.raises(WorkerDied):
+        delivering.deliver(message.pk, NOW)
+    assert outcomes_of(message) == [Outcome.PENDING]
+    assert len(carriers.first.copies) == copies
+    delivering.deliver(message.pk, LATER)
+    delivering.deliver(message.pk, LATER + timedelta(seconds=5))
+    assert len(carriers.first.questions) == 1
+    assert len(carriers.first.copies) == 1
+    message.refresh_from_db()
+    assert message.status == Status.SENT
+
+
+def test_who_is_overtaken_while_preparing_hands_nothing_over(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    slow = delivering._claim(message.pk, NOW)
+    assert slow is not None
+    assert delivering.deliver(message.pk, LATER)
+    outgoing = Outgoing("on:test", kari.phone, "Brisvik", "en", "", "words")
+    assert delivering._begin(slow, carriers.first, outgoing, LATER) is None
+    assert carriers.calls() == (1, 0)
+
+
+def test_two_that_arrive_after_all_are_an_alarm(kari: Customer, carriers: Carriers) -> None:
+    """A worker hangs in its call for longer than a lease; asked, the carrier has nothing; then both arrive."""
+    message = write(kari)
+
+    def overtaken(told: Outgoing) -> None:
+        carriers.first.meanwhile = lambda told: None
+        copy = carriers.first.copies.pop()
+        delivering.deliver(message.pk, LATER)
+        assert delivering.deliver(message.pk, LATER)
+        carriers.first.copies.append(copy)
+
+    carriers.first.meanwhile = overtaken
+    delivering.deliver(message.pk, NOW)
+    assert len(carriers.first.copies) == 2
+    assert outcomes_of(message) == [Outcome.NOT_SENT, Outcome.ACCEPTED]
+    assert Alarm.objects.get().kind == "sent_twice"
+    message.refresh_from_db()
+    assert message.status == Status.SENT
+
+
+def test_receipts_go_out_on_the_channel_that_the_link_came_by(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    assert messages.queue(
+        operator=kari.operator,
+        customer=kari,
+        template="link",
+        reference="link:1",
+        context={},
+        now=NOW,
+        link=link,
+        channel="played_sms",
+    )
+    delivering.deliver(Message.objects.get().pk, NOW)
+    link.refresh_from_db()
+    assert link.via == "played_sms"
+    assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_sms"
+    assert write(kari, "on:1").channel == "played_whatsapp"
+
+
+def test_a_link_handed_over_by_a_person_has_its_receipt_on_the_operators_channel(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    link.via = "shop"
+    assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_whatsapp"
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_eight_workers_in_fifty_rounds_make_one_hand_over_each(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    for number in range(50):
+        message = write(kari, f"on:{number}")
+        carriers.first.words = ["refused"] if number % 2 else []
+        for moment in (NOW, LATER):
+            at_once(*[lambda message=message, moment=moment: delivering.deliver(message.pk, moment)] * 8)
+        assert outcomes_of(message) == ([Outcome.REFUSED] if number % 2 else []) + [Outcome.ACCEPTED]
+    assert carriers.calls() == (50, 25)
