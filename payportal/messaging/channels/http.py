@@ -161,6 +161,6 @@ def moment(text: str) -> datetime | None:
     """A time as headers and mails write it (RFC 5322); None: it is none."""
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, TypeError, OverflowError):
         return None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -62,6 +62,7 @@ A_CODE = re.compile(r"\b[0-9A-Z]{3}-[0-9A-Z]{3}-[0-9A-Z]{3}\b", re.IGNORECASE)
 CLOCKS_APART = timedelta(minutes=5)
 MOST_FIELDS = 200
 MILLION = 1_000_000
+MOST_MICROS = 10**15
 
 
 class Twilio(Channel):
@@ -301,9 +302,10 @@ def _spellings(url: str) -> set[str]:
 def _money(amount: object, unit: object) -> tuple[int | None, str]:
     """Millionths of a currency, from Twilio's decimals in text; None where there is no such thing."""
     try:
-        return int(Decimal(str(amount)) * MILLION), str(unit or "").upper()[:3]
-    except (InvalidOperation, ValueError, OverflowError):
+        micros = int(Decimal(str(amount)) * MILLION)
+    except (ArithmeticError, ValueError):
         return None, ""
+    return (micros, str(unit or "").upper()[:3]) if abs(micros) < MOST_MICROS else (None, "")
 
 
 def _bare(text: str) -> str:

@@ -155,6 +155,7 @@ def test_a_carrier_that_has_too_much_to_do_says_how_long_to_wait(carrier: Carrie
         ("Sun, 06 Nov 1994 08:50:07 GMT", 30),
         ("Sun, 06 Nov 1994 08:49:30 GMT", 0),
         ("soon", None),
+        ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", None),
         ("-5", None),
         ("9" * 400, 24 * 3600),
         ("", None),

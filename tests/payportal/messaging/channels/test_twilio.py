@@ -235,7 +235,14 @@ def test_a_message_that_was_given_up_says_what_that_means_for_the_number(
 
 @pytest.mark.parametrize(
     "price, unit, cost",
-    [("-0.00750", "usd", (7500, "USD")), ("", "USD", (None, "")), ("free", "USD", (None, "")), ("NaN", "", (None, ""))],
+    [
+        ("-0.00750", "usd", (7500, "USD")),
+        ("", "USD", (None, "")),
+        ("free", "USD", (None, "")),
+        ("NaN", "", (None, "")),
+        ("1e99", "USD", (None, "")),
+        ("1e999999", "USD", (None, "")),
+    ],
 )
 def test_what_a_message_cost_where_twilio_tells(
     sms: TwilioServer, price: str, unit: str, cost: tuple[int | None, str]
