@@ -109,7 +109,7 @@ def test_refusals_and_ends(
     check(other)
     gone = shop.phone(**look)
     gone.goto(f"{shop.base}/p/x/y")
-    expect(gone.get_by_role("link", name="Call us:")).to_be_visible()
+    expect(gone.get_by_role("button", name="Get a new link")).to_be_visible()
     check(gone)
 
 
