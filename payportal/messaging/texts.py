@@ -35,7 +35,7 @@ def text(operator_id: int, name: str, language: str, medium: str) -> Text:
     """What to say on this occasion. Raises KeyError for an occasion that there is not."""
     own = MessageTemplate.objects.filter(operator_id=operator_id, name=name, language=language, medium=medium).first()
     if own is not None and not placeholders.unknown(own.subject + own.label + own.body, name):
-        return Text(own.subject, own.label, own.body, own.carrier_name)
+        return Text(own.subject, own.label or default(name, language, medium).label, own.body, own.carrier_name)
     if own is not None:
         # It was right when it was saved: a placeholder has been taken away since.
         log.error("message_template_outdated", template=own.pk)

@@ -43,7 +43,9 @@ class MessageTemplateForm(forms.ModelForm):
     language = forms.ChoiceField(label=gettext_lazy("Language"), choices=settings.LANGUAGES)
     medium = forms.ChoiceField(label=gettext_lazy("Medium"), choices=list(MEDIA.items()))
     subject = forms.CharField(label=gettext_lazy("Subject"), max_length=150, required=False)
-    label = forms.CharField(label=gettext_lazy("Words on the button"), max_length=60, required=False)
+    label = forms.CharField(
+        label=gettext_lazy("Words on the button"), max_length=60, required=False, help_text=gettext_lazy("Empty: ours.")
+    )
     body = forms.CharField(
         label=gettext_lazy("Text"),
         max_length=2000,
@@ -98,8 +100,6 @@ class MessageTemplateForm(forms.ModelForm):
                 self._check_places(field, cleaned.get(field, ""), name)
             if medium == "email" and not cleaned.get("subject"):
                 self.add_error("subject", _("A mail needs a subject."))
-            if OCCASIONS[name].opens and not cleaned.get("label"):
-                self.add_error("label", _("This message opens something: say what, in a word or two."))
         if cleaned.get("carrier_name") and medium != "whatsapp":
             self.add_error("carrier_name", _("Only WhatsApp has approved templates."))
         return cleaned

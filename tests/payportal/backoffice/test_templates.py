@@ -78,7 +78,6 @@ def test_it_works(writer: Client, brisvik: world.House) -> None:
         ({"name": "pin_code", "body": "{code}", "label": ""}, "The text must have {pin}."),
         ({"body": ""}, "This field is required."),
         ({"body": "{link}{code}" + "x" * 2000}, "at most 2000 characters"),
-        ({"label": ""}, "say what, in a word or two"),
         ({"label": "{amout}"}, "There is no {amout} here."),
         ({"label": "{link}"}, "A locked phone would show {link}."),
         ({"medium": "email", "subject": ""}, "A mail needs a subject."),

@@ -292,6 +292,7 @@ def test_an_operators_own_words_are_used(kari: Customer, link: PaymentLink) -> N
     own(kari, "sms", "Hi from {operator}: {total}. {link} {code}")
     message = told(kari, "link", link)
     assert spoken(message, "sms").body.startswith("Hi from Brisvik: NOK 1,047.00. http")
+    assert spoken(message).address_label == "See and pay", "a button without words of its own has ours"
     assert "Here are your bills" in spoken(message, "whatsapp").body
     message.language = "nb"
     assert "Se og betal" in spoken(message, "sms").body
