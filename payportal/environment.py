@@ -13,6 +13,8 @@ from environs import Env
 
 # How long a pool goes on by itself with longer and longer pauses to find a database that is away.
 RECONNECT_SECONDS = 2.0
+# A database's machine that vanishes without a word (libpq; over TCP only): the kernel alone would wait for hours.
+LOST_HOST = {"tcp_user_timeout": 10_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def database(url: str, *, pool: int, timeout_seconds: int) -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL must be a postgres:// address: payportal runs on PostgreSQL alone")
     options: dict[str, Any] = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     host = options.pop("host", None) or parts.hostname or ""
-    options.setdefault("connect_timeout", timeout_seconds)
+    options = {**LOST_HOST, "connect_timeout": timeout_seconds, **options}
     if pool:
         options["pool"] = {
             "min_size": pool,

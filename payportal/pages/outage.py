@@ -16,6 +16,9 @@ from redis.exceptions import RedisError
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 10
+# A customer's page comes back by itself: whoever has just paid has nothing to press and waits to be told.
+RELOAD_SECONDS = 5
+CUSTOMERS_PAGES = ("/p/", "/s/", "/r/")
 OUTAGES = (OperationalError, InterfaceError, RedisError, ValkeyConnectionError)
 
 
@@ -48,6 +51,8 @@ def answer(request: HttpRequest) -> HttpResponse:
         again=_where(request),
     )
     response["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if request.method == "GET" and request.path_info.startswith(CUSTOMERS_PAGES):
+        response["Refresh"] = str(RELOAD_SECONDS)
     return response
 
 

@@ -72,3 +72,12 @@ def test_an_outage_is_not_made_longer_by_pauses_between_attempts(tmp_path: Path)
         with pool.connection(timeout=10) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
         assert time.monotonic() - back < 2
+
+
+def test_a_database_whose_machine_vanished_is_given_up_within_seconds() -> None:
+    """The kernel alone would wait for hours; whoever runs it may say otherwise in the address."""
+    usual = environment.database("postgres://db.invalid/pay", pool=0, timeout_seconds=5)["OPTIONS"]
+    assert usual["tcp_user_timeout"] == 10_000
+    assert usual["keepalives_idle"] + usual["keepalives_interval"] * usual["keepalives_count"] <= 15
+    chosen = environment.database("postgres://db.invalid/pay?tcp_user_timeout=500", pool=0, timeout_seconds=5)
+    assert chosen["OPTIONS"]["tcp_user_timeout"] == "500"

@@ -36,6 +36,12 @@ def test_it_works(error: Exception) -> None:
     assert "7700" not in told.content.decode()
 
 
+def test_a_customers_page_comes_back_by_itself_and_no_form_is_sent_again() -> None:
+    assert answer(OperationalError(SECRET), "GET", "/s/token").headers["Refresh"] == "5"
+    assert "Refresh" not in answer(OperationalError(SECRET), "POST", "/p/x/sum").headers
+    assert "Refresh" not in answer(OperationalError(SECRET), "GET", "/admin/").headers
+
+
 @pytest.mark.parametrize(
     ("method", "path", "leads_to"),
     [
