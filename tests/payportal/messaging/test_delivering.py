@@ -83,7 +83,7 @@ def test_the_row_is_committed_before_the_carrier_is_called(kari: Customer, carri
 
 
 def test_a_mailbox_has_no_digits(kari: Customer, carriers: Carriers) -> None:
-    carriers.first.reaches = "email"  # type: ignore[misc]
+    carriers.first.reaches = "email"
     message = write(kari)
     assert delivering.deliver(message.pk, NOW)
     assert message.handovers.get().last_digits == ""
@@ -288,7 +288,7 @@ def test_a_carrier_that_gives_one_reference_twice_has_both(kari: Customer, carri
 
 def test_without_a_number_the_second_channel_has_its_turn(kari: Customer, carriers: Carriers) -> None:
     with_second(kari, carriers)
-    carriers.second.reaches = "email"  # type: ignore[misc]
+    carriers.second.reaches = "email"
     kari.phone = ""
     kari.save()
     message = write(kari)
