@@ -11,8 +11,9 @@ from billing.gateways.base import Gateway, GatewayConflict, GatewayError, Gatewa
 from billing.lib.transactions import whole
 from billing.models import Payment
 from billing.payments.flagging import flag_refused
+from billing.payments.moving import move
 from billing.payments.releasing import release_all, release_leftovers
-from billing.payments.settling import move, settle
+from billing.payments.settling import settle
 from billing.payments.starting import PaymentInProgress, lock_link, lock_payment
 
 log = structlog.get_logger(__name__)
@@ -70,15 +71,19 @@ def open_at_gateway(payment_id: int, now: datetime) -> Opened:
 def refresh(payment_id: int, now: datetime) -> Payment:
     """Ask the gateway how it stands and settle what it says; no answer changes nothing, a refusal calls a person.
 
-    What the gateway was never asked for it can't know, and nobody has a secret by which that could be paid.
+    What the gateway was never asked for it can't know, and nobody has a secret by which that could be paid. Where an
+    update that came late has put an older sum there, the newest is put back.
     """
     payment = _load(payment_id)
     is_asked_for = payment.gateway_reference or payment.requested_at
     if payment.status not in Payment.OPEN or not is_asked_for:
         return payment
     try:
-        settle(payment.pk, _object_of(payment, gateways.of(payment), now), now)
-    except (GatewayUnknown, GatewayError, PaymentGone) as error:
+        truth = _object_of(payment, gateways.of(payment), now)
+        settle(payment.pk, truth, now)
+        if _is_overtaken(payment.pk, truth):
+            open_at_gateway(payment.pk, now)
+    except (GatewayUnknown, GatewayError, PaymentGone, PaymentInProgress) as error:
         log.warning("gateway_not_asked", payment=payment.reference, error=type(error).__name__)
         if isinstance(error, GatewayError):
             flag_refused(payment.pk, error, now)
@@ -221,6 +226,20 @@ def _confirm_version(payment_id: int, truth: GatewayPayment, now: datetime) -> b
         payment.save(update_fields=["version_at_gateway"])
         release_leftovers(payment, payment.version, now)
     return True
+
+
+def _is_overtaken(payment_id: int, truth: GatewayPayment) -> bool:
+    """Whether the gateway had agreed to a newer sum than the one that stands there now.
+
+    Two taps' updates may arrive in another order than they were sent, and who sent the older one may be gone before it
+    sees that. What only the older version held is no longer reserved then. Paid all the same, in the seconds until
+    somebody asks, it is what that phone showed: bills that are still open are paid, the rest is credit and a person's
+    work.
+    """
+    payment = _load(payment_id)
+    if payment.status not in (Status.CREATED, Status.FAILED) or payment.version_at_gateway != payment.version:
+        return False
+    return truth.metadata.get("version") != str(payment.version) or truth.amount != payment.amount
 
 
 def _was_made(payment: Payment, gateway: Gateway, now: datetime) -> bool:

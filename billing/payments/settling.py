@@ -5,11 +5,12 @@ from datetime import datetime
 
 import structlog
 
-from billing import events, invoices, ledger, links
+from billing import events, invoices, ledger
 from billing.gateways.base import GatewayPayment
 from billing.lib.transactions import whole
 from billing.models import Invoice, Payment, PaymentAllocation, PaymentItem
 from billing.payments.flagging import GATEWAY_REFUSED, flag, unflag
+from billing.payments.moving import move
 from billing.payments.releasing import items, release_all
 from billing.payments.starting import lock_invoices, lock_link, lock_payment
 
@@ -72,16 +73,6 @@ def _hear(payment: Payment, truth: GatewayPayment, now: datetime) -> bool:
     payment.answered_at = now
     payment.save(update_fields=["gateway_reference", "answered_at"])
     return is_new
-
-
-def move(payment: Payment, target: Payment.Status, now: datetime, **fields: object) -> None:
-    """The one place where a payment's status changes; the row is locked and the move allowed."""
-    payment.status = target
-    payment.touched_at = now
-    for name, value in fields.items():
-        setattr(payment, name, value)
-    payment.save(update_fields=["status", "touched_at", *fields])
-    links.note(payment.link, target.value, now, payment, detail=payment.failure_code if target == Status.FAILED else "")
 
 
 def _method(truth: GatewayPayment) -> dict[str, object]:

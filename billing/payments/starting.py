@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from billing import links
 from billing.lib import references
 from billing.models import Invoice, InvoiceReservation, Payment, PaymentItem, PaymentLink
+from billing.payments.moving import move
 
 Status = Payment.Status
 
@@ -141,11 +142,11 @@ def _ask_again(payment: Payment, due: dict[int, int], now: datetime) -> Payment:
         payment.version += 1
         payment.amount = sum(due.values())
         _write_items(payment, due)
+    payment.touched_at = now
+    payment.save(update_fields=["version", "amount", "touched_at"])
     if payment.status == Status.FAILED:
         # A new attempt: the refusal of the one before is over, and a second one will be news.
-        payment.status, payment.failure_code = Status.CREATED, ""
-    payment.touched_at = now
-    payment.save(update_fields=["version", "amount", "touched_at", "status", "failure_code"])
+        move(payment, Status.CREATED, now, failure_code="")
     return payment
 
 

@@ -273,7 +273,7 @@ def test_a_refusal_that_the_gateway_forgot_when_more_was_ticked_does_no_harm(sta
     world.confirm(standin, again.client_secret)
     assert payments.refresh(again.payment.pk, NOW).status == "succeeded"
     kinds = list(again.payment.events.order_by("pk").values_list("kind", flat=True))
-    assert kinds == ["pay_tapped", "failed", "pay_tapped", "failed", "succeeded"]
+    assert kinds == ["pay_tapped", "failed", "created", "pay_tapped", "failed", "succeeded"]
     assert Payment.objects.get().amount_received == 1200
     world.assert_books_balance()
 
