@@ -106,18 +106,27 @@ def untold(rule: ReminderRule) -> InvoiceQuerySet:
     return Invoice.objects.owed().exclude(Exists(Message.objects.filter(reference=occasion)))
 
 
-def occurrences(rule: ReminderRule, day: date, among: InvoiceQuerySet) -> Iterator[Occurrence]:
-    """Every customer whom a rule concerns on a calendar day, for some of the bills; at constant memory."""
-    due_on = day - timedelta(days=rule.days)
+def occurrences(rule: ReminderRule, days: Sequence[date], among: InvoiceQuerySet) -> Iterator[Occurrence]:
+    """Every customer whom a rule concerns on these calendar days, for some of the bills; at constant memory."""
     bills = (
-        among.filter(due_on=due_on, account__customer__operator_id=rule.operator_id)
+        among.filter(
+            due_on__in=[day - timedelta(days=rule.days) for day in days],
+            account__customer__operator_id=rule.operator_id,
+        )
         .select_related("account__customer__operator__messaging_policy", "account__legal_entity__operator")
-        .order_by("account__customer_id", "currency", "pk")
+        .order_by("account__customer_id", "due_on", "currency", "pk")
     )
-    key = lambda bill: (bill.account.customer_id, bill.currency)  # noqa: E731
-    for (_customer, currency), group in groupby(bills.iterator(chunk_size=BATCH), key=key):
+    for (_customer, due_on, currency), group in groupby(bills.iterator(chunk_size=BATCH), key=_occasion):
         found = tuple(group)
         yield Occurrence(rule, found[0].account.customer, due_on, currency, found)
+
+
+def days_around(rule: ReminderRule, now: datetime) -> list[date]:
+    """The calendar days on which this rule's turn may be now, somewhere between UTC-12 and UTC+14."""
+    earliest, latest = timedelta(hours=-14), timedelta(hours=12) + MADE_UP_FOR
+    candidates = [now.date() + timedelta(days=around) for around in (-1, 0, 1)]
+    moments = {day: datetime.combine(day, rule.at, tzinfo=UTC) for day in candidates}
+    return [day for day, moment in moments.items() if moment + earliest <= now < moment + latest]
 
 
 def decide(occurrence: Occurrence, now: datetime) -> Decision:
@@ -153,6 +162,10 @@ def active_rules(operator: Operator | None = None) -> list[ReminderRule]:
     if operator is not None:
         rules = rules.filter(operator=operator)
     return list(rules.order_by("operator_id", "fee_amount", "days", "pk"))
+
+
+def _occasion(bill: Invoice) -> tuple[int, date, str]:
+    return bill.account.customer_id, bill.due_on, bill.currency
 
 
 def _open_question(customer_id: int, currency: str, bills: Sequence[int], now: datetime) -> str:

@@ -27,8 +27,6 @@ FEE_NAMES = {"en": "Late fee", "nb": "Purregebyr", "ar": "رسم التأخير"
 LONGEST_SECONDS = 40.0
 MORNING = clock(10)
 DEFAULTS = (("before", -3), ("today", 0), ("after", 3), ("again", 10))
-# Calendar days that it is somewhere at any moment.
-AROUND = (timedelta(days=-1), timedelta(0), timedelta(days=1))
 
 
 def remind(now: datetime, operator: Operator | None = None) -> int:
@@ -52,7 +50,7 @@ def remind(now: datetime, operator: Operator | None = None) -> int:
 def plan(day: date, operator: Operator | None = None) -> Iterator[Decision]:
     """What would be decided for a calendar day, each turn at its own moment; nothing is written."""
     for rule in reminders.active_rules(operator):
-        for occurrence in reminders.occurrences(rule, day, reminders.billed()):
+        for occurrence in reminders.occurrences(rule, [day], reminders.billed()):
             yield decide(occurrence, occurrence.at)
 
 
@@ -76,10 +74,10 @@ def defaults_for(operator: Operator) -> int:
 
 def _turns(rule: ReminderRule, now: datetime) -> Iterator[Occurrence]:
     """The customers whose turn has come and is not long past."""
-    for around in AROUND:
-        for occurrence in reminders.occurrences(rule, now.date() + around, reminders.untold(rule)):
-            if occurrence.at <= now < occurrence.at + reminders.MADE_UP_FOR:
-                yield occurrence
+    days = reminders.days_around(rule, now)
+    for occurrence in reminders.occurrences(rule, days, reminders.untold(rule)) if days else ():
+        if occurrence.at <= now < occurrence.at + reminders.MADE_UP_FOR:
+            yield occurrence
 
 
 def _take(decision: Decision, now: datetime) -> bool:
