@@ -4,7 +4,6 @@ Each answers in the form that was asked for: a page, a piece of one for htmx, or
 """
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.middleware.csrf import get_token
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,7 +28,7 @@ def gone(request: HttpRequest) -> HttpResponse:
             title=_("This link no longer works"),
             text=_("Links last only a short time, to keep your bill private. Nothing is wrong with your account."),
         )
-    return shell.page(request, "pages/gone.html", kind="plain", context={"csrf_token": get_token(request)}, status=404)
+    return shell.page_for_all(request, "pages/gone.html", kind="plain", status=404)
 
 
 def cookies_needed(request: HttpRequest) -> HttpResponse:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import get_token
 from django.template import loader
 from django.templatetags.static import static
 from django.utils import translation
@@ -24,6 +25,8 @@ STRIPE_SOURCES = {
     "connect-src": ("https://api.stripe.com",),
     "frame-src": (STRIPE, "https://*.js.stripe.com", "https://hooks.stripe.com"),
 }
+# Stands where a request's own token goes; no text of ours has it.
+_PLACE = "{csrf-token}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,25 @@ def page(
 ) -> HttpResponse:
     """A whole page. Its content security policy admits its own sheet and its operator's colours, and no other style."""
     frame = _frame(request, kind)
-    response = HttpResponse(render(template, {**context, "frame": frame}), status=status)
+    return _answer(render(template, {**context, "frame": frame}), frame, kind=kind, status=status)
+
+
+def page_for_all(request: HttpRequest, template: str, *, kind: str, status: int) -> HttpResponse:
+    """A page that is the same for everybody but for its form's CSRF token: rendered once for each frame.
+
+    What a stranger can make as often as they like must cost little.
+    """
+    frame = _frame(request, kind)
+    return _answer(_kept(template, frame).replace(_PLACE, get_token(request)), frame, kind=kind, status=status)
+
+
+@lru_cache(maxsize=256)
+def _kept(template: str, frame: Frame) -> str:
+    return render(template, {"frame": frame, "csrf_token": _PLACE})
+
+
+def _answer(body: str, frame: Frame, *, kind: str, status: int) -> HttpResponse:
+    response = HttpResponse(body, status=status)
     hashes = [sheets.of_kind(kind).css_hash]
     if frame.brand:
         hashes.append(frame.brand.css_hash)
