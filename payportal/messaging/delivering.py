@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DatabaseError, IntegrityError, InterfaceError, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.urls import reverse
@@ -118,7 +119,7 @@ def _prepared(message: Message, channel: Channel, now: datetime) -> Outgoing | N
             return wording.outgoing(message, channel, now)
     except wording.CannotSay as error:
         _stop(message, str(error))
-    except (DatabaseError, InterfaceError):
+    except (DatabaseError, InterfaceError, SoftTimeLimitExceeded):
         # Not the message's fault: the lease runs out, and it is tried again.
         raise
     except Exception as error:

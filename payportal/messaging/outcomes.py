@@ -86,6 +86,7 @@ def _report(handover: Handover, receipt: Receipt, now: datetime) -> bool:
         return _arrive(message, row, outcome, now)
 
 
+@transactions.whole
 def not_sent(handover: Handover, error: NotSent, now: datetime) -> bool:
     """It surely didn't leave: tried again after a pause that doubles, or as long as the carrier asked for."""
     with _locked(handover) as (message, row):
@@ -98,6 +99,7 @@ def not_sent(handover: Handover, error: NotSent, now: datetime) -> bool:
     return False
 
 
+@transactions.whole
 def refused(handover: Handover, error: Refused, now: datetime) -> bool:
     """It surely didn't leave and never will: kept of the number, and tried on the second channel if there is one."""
     with _locked(handover) as (message, row):
@@ -106,6 +108,7 @@ def refused(handover: Handover, error: Refused, now: datetime) -> bool:
     return False
 
 
+@transactions.whole
 def unclear(handover: Handover, error: str, now: datetime) -> bool:
     """It may have left or not. Asked about before anything else; after the last attempt it is left for a person."""
     with _locked(handover) as (message, row):
@@ -118,6 +121,7 @@ def unclear(handover: Handover, error: str, now: datetime) -> bool:
     return False
 
 
+@transactions.whole
 def never_arrived(handover: Handover, now: datetime) -> bool:
     """Asked, the carrier says that it has no such message: it is sent again at once."""
     with _locked(handover) as (message, row):
@@ -128,6 +132,7 @@ def never_arrived(handover: Handover, now: datetime) -> bool:
     return False
 
 
+@transactions.whole
 def nobody_knows(handover: Handover, now: datetime) -> bool:
     """The carrier can't be asked: the operator's policy says whether it is left or sent once more, and the row too."""
     with _locked(handover) as (message, row):

@@ -251,6 +251,20 @@ def test_where_the_policy_says_so_it_is_sent_once_more_and_no_more(kari: Custome
     assert carriers.calls() == (2, 0)
 
 
+def test_what_may_have_arrived_stands_in_the_way_of_the_second_channel(kari: Customer, carriers: Carriers) -> None:
+    speak(kari, carriers.first.code, carriers.second.code, on_unknown="again")
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["taken", "refused"], "cannot"
+    at = NOW
+    for _ in range(6):
+        delivering.deliver(message.pk, at)
+        at += timedelta(minutes=10)
+    message.refresh_from_db()
+    assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.REFUSED]
+    assert message.status == Status.FAILED
+    assert carriers.calls() == (2, 0)
+
+
 def test_the_question_has_all_that_a_carrier_could_find_it_by(kari: Customer, carriers: Carriers) -> None:
     message = write(kari)
     carriers.first.words = ["taken"]
