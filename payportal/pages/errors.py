@@ -73,7 +73,7 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Below the links' addresses it is the same as for a link that has ended."""
-    if request.path_info.startswith(("/p/", "/s/", "/r/")):
+    if request.path_info.startswith(("/p/", "/s/", "/r/", "/q/")):
         from payportal.pages import fresh
 
         # No address of ours, so nobody's link: the button of its page is answered like any stranger's.

@@ -51,6 +51,8 @@ def refused(customer: Customer, link: PaymentLink, now: datetime) -> dict[str, s
     return {
         "random": "/q/AAAAAAAAAAA/AAAAAAAAAAAAAAAAAAAAAAAAAAA.jpg",
         "short": "/q/x/y.jpg",
+        "no picture": "/q/x/y",
+        "deeper": "/q/x/y/z.jpg",
         "altered": good.replace(good[-10], "A" if good[-10] != "A" else "B"),
         "expired": address(old),
         "revoked": address(revoked),
@@ -68,7 +70,7 @@ def test_what_opens_nothing_is_answered_as_everywhere(phone: Client, refused: di
         assert abs(len(answer.content) - len(first.content)) < 40, why
 
 
-@pytest.mark.parametrize("why", ["random", "short", "altered"])
+@pytest.mark.parametrize("why", ["random", "short", "no picture", "deeper", "altered"])
 def test_what_a_stranger_can_make_costs_no_query(phone: Client, refused: dict[str, str], why: str) -> None:
     phone.get("/p/x/y")  # the operators are read
     with CaptureQueriesContext(connection) as asked:
