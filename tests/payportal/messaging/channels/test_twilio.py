@@ -177,6 +177,15 @@ def test_the_signatures_of_twilios_own_examples(settings: Settings, number: str,
         TwilioSms().receive("default", url + "1", headers, body)
 
 
+def test_an_empty_token_is_no_key(sms: TwilioServer) -> None:
+    """Anybody can sign with it."""
+    sms.drop_webhook_keys()
+    form = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    headers = {"X-Twilio-Signature": sign(CALLBACK, form, token="")}
+    with pytest.raises(InvalidSignature):
+        TwilioSms().receive("default", CALLBACK, headers, urlencode(form).encode())
+
+
 def test_a_standard_port_may_be_named_or_left_out(sms: TwilioServer) -> None:
     posted = sms.receipt("delivered")
     named = posted.url.replace("pay.example", "pay.example:443")
