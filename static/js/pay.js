@@ -192,7 +192,10 @@
       const { client_secret: clientSecret, return_url: address } = started;
       if (!clientSecret || !address) {
         failed();
-        return started.go ? location.replace(started.go) : tell(started.note || "silence", place);
+        if (started.go) return location.replace(started.go);
+        tell(started.note || "silence", place);
+        // A no is a no; no answer may mean that it was paid meanwhile, by another phone with this link for one.
+        return started.note === "refusal" ? undefined : await check();
       }
       const confirmParams = { return_url: address };
       const { error } = await stripe.confirmPayment({ elements, clientSecret, confirmParams, redirect: "if_required" });

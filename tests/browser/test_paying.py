@@ -328,3 +328,17 @@ def test_an_answer_of_ours_that_never_came_is_asked_for(shop: Shop, link: Paymen
     tap(page)
     page.wait_for_url("**/s/*")
     assert charges(shop) == 1
+
+
+@pytest.mark.slow
+def test_a_tap_beside_another_phones_goes_to_what_that_one_paid(shop: Shop, link: PaymentLink) -> None:
+    """The gateway was busy with the other phone's tap, and said nothing to this one's."""
+    page, other = shop.open(link), shop.open(link)
+    page.wait_for_selector(READY)
+    other.wait_for_selector(READY)
+    tap(other)
+    other.wait_for_url("**/s/*")
+    page.route("**/pay", lambda route: route.fulfill(status=503, json={"note": "silence"}))
+    tap(page)
+    page.wait_for_url("**/s/*")
+    assert charges(shop) == 1
