@@ -64,6 +64,8 @@ class PlayedCarrier(Channel):
     reaches: Literal["phone", "email"] = "phone"  # type: ignore[misc]
     words: list[Word] = field(default_factory=list)
     answer: Answer = "tells"
+    # Of its own references: a carrier gives none twice.
+    prefix: str = ""
     left: Credit = field(default_factory=Credit)
     calls: list[Outgoing] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
@@ -90,7 +92,7 @@ class PlayedCarrier(Channel):
         if word in failures:
             raise failures[word]
         with self.lock:
-            reference = f"{self.code}-{len(self.copies)}"
+            reference = f"{self.prefix or self.code}-{len(self.copies)}"
             self.copies.append(Copy(message, reference))
         self.meanwhile(message)
         if word == "taken":
