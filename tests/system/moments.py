@@ -53,14 +53,14 @@ def table_that_waits(stack: Stack, model: type[Model]) -> Iterator[Callable[[], 
 def at_the_network(stack: Stack, story: Story) -> None:
     """Pay, and return when workers hold both jobs and call; only inside ``network_that_waits``."""
     story.pay()
-    story.until(lambda: is_at_the_network(story), f"both jobs at the network: {story.customer.reference}", 60)
+    until(lambda: is_at_the_network(story), f"both jobs at the network: {story.customer.reference}", 60)
 
 
 def after_the_network(stack: Stack, story: Story, seconds: float = 4) -> None:
     """Pay, and return when the network has switched something on and no worker knows it yet."""
     stack.network.set_switches(latency_ms=int(seconds * 1000))
     story.pay()
-    story.until(lambda: _is_unknown(story), "switched on and not written down", 60)
+    until(lambda: _is_unknown(story), "switched on and not written down", 60)
     stack.network.set_switches()
 
 

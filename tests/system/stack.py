@@ -93,8 +93,6 @@ class Stack:
         self.network = Simulator(folder / "network.jsonl")
         self.numbers = itertools.count(2)
         self.kept: dict[str, Kept] = {}
-        # Killed by a test, which wants to see what it is without them.
-        self.down: set[str] = set()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -165,7 +163,118 @@ class Stack:
 
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal that ends it, and return when it has."""
-        self.down.add(name)
+        os.kill(self.pid(name), number)
+        # /proc calls a process dead while its threads still end; only then its sockets are closed.
+        os.waitid(os.P_PID, self.pid(name), os.WEXITED | os.WNOWAIT)
+        if name == "postgres":
+            # Ours is as dead as everybody's.
+            connections.close_all()
+
+    def mend(self) -> None:
+        self.ask("DELETE", "/_standin/switches")
+
+    def took(self, payment_reference: str) -> list[int]:
+        """The amounts of the charges that took money for a payment of ours."""
+        return [
+            charge["amount"]
+            for intent in self.intents(payment_reference)
+            for charge in self.ask("GET", "/v1/charges", {"payment_intent": intent, "limit": 100})["data"]
+            if charge["paid"]
+        ]
+
+    def intents(self, payment_reference: str) -> list[str]:
+        """The PaymentIntents that carry that reference of ours; looks at the newest hundred."""
+        found = self.ask("GET", "/v1/payment_intents", {"limit": 100})["data"]
+        return [intent["id"] for intent in found if intent["metadata"].get("payment") == payment_reference]
+
+    def asked(self) -> list[str]:
+        """The requests that came, as ``METHOD path``."""
+        log = self.ask("GET", "/_standin/log")["requests"]
+        return [f"{each['method']} {each['path']}" for each in log]
+
+
+class Stack:
+    """PostgreSQL, Valkey, stand-in, web, worker and beat, started and kept running."""
+
+    def __init__(self, home: Home, folder: Path) -> None:
+        self.folder = folder
+        self.postgres, self.valkey = Postgres(home, embedded.DURABLE), Valkey(home, fsync="everysec")
+        self.web_port = free_ports()
+        self.stripe = Stripe(f"http://127.0.0.1:{self.web_port + 1}")
+        self.base = f"http://127.0.0.1:{self.web_port}"
+        self.network = Simulator(folder / "network.jsonl")
+        self.numbers = itertools.count(2)
+        self.kept: dict[str, Kept] = {}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        inherited = {
+            name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ
+        }
+        return {
+            **inherited,
+            **environment.FIXED,
+            "DJANGO_SETTINGS_MODULE": "payportal.settings",
+            "PYTHONUNBUFFERED": "1",
+            "C_FORCE_ROOT": "1",
+            "DATABASE_URL": self.postgres.url(),
+            "REDIS_URL": self.valkey.url(),
+            "STRIPE_API_BASE": self.stripe.base_url,
+            "STRIPE_JS_URL": f"{self.stripe.base_url}/endive/stripe.js",
+            "STRIPE_WEBHOOK_SECRET": environment.FIXED["STRIPE_WEBHOOK_SECRETS"],
+            "SIMULATOR_STATE": str(self.network.state),
+            "SWEEP_SECONDS": str(SWEEP_SECONDS),
+            "PUBLIC_HOST": "127.0.0.1",
+            "PUBLIC_PORT": str(self.web_port),
+            "WEB_PORT": str(self.web_port),
+            "WEB_WORKERS": str(WEB_WORKERS),
+            "WEB_THREADS": str(WEB_THREADS),
+        }
+
+    def start_services(self) -> None:
+        """PostgreSQL with our tables, and Valkey."""
+        self.postgres.prepare()
+        self.valkey.prepare()
+        for server in (self.postgres, self.valkey):
+            command = server.command(self.folder / f"{type(server).__name__.lower()}.log")
+            self._keep(Kept(command, lambda pid, server=server: server.answers()))
+        self.mend()
+        self.postgres.make_database()
+        self.manage("migrate", "--verbosity", "0")
+
+    def start_programs(self) -> None:
+        for name in PROGRAMS:
+            self._keep(getattr(self, f"_{name}")())
+        self.mend()
+
+    def another(self, name: str) -> str:
+        """A second process of that kind beside the first; its name."""
+        made = f"{name}{next(self.numbers)}"
+        self._keep(getattr(self, f"_{name}")(made))
+        self.mend()
+        return made
+
+    def remove(self, name: str) -> None:
+        """End one for good."""
+        stop_together([self.kept.pop(name)], 10, lambda: False)
+
+    def stop(self) -> None:
+        services = [self.kept.pop(name) for name in ("postgres", "valkey") if name in self.kept]
+        for family in (list(self.kept.values()), services):
+            stop_together(family, 10, lambda: False)
+        self.kept = {}
+
+    def pid(self, name: str) -> int:
+        pid = self.kept[name].pid
+        assert pid is not None
+        return pid
+
+    def kill(self, name: str) -> None:
+        """The process alone, with no chance to say goodbye; ``mend`` starts it again."""
+        self.signal(name, signal.SIGKILL)
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal that ends it, and return when it has."""
         os.kill(self.pid(name), number)
         # /proc calls a process dead while its threads still end; only then its sockets are closed.
         os.waitid(os.P_PID, self.pid(name), os.WEXITED | os.WNOWAIT)
@@ -184,8 +293,7 @@ class Stack:
                 kept.tend(time.monotonic())
 
     def mend(self) -> None:
-        """What the supervisor does at once: start again what died or was killed, until everything answers."""
-        self.down.clear()
+        """What the supervisor does: start again what died, until everything answers."""
         deadline = time.monotonic() + START_SECONDS
         for kept in self.kept.values():
             kept.delay = FIRST_DELAY

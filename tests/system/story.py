@@ -148,19 +148,10 @@ class Story:
         """How long it took."""
         began = time.monotonic()
         try:
-            self.until(self._has_ended, f"the end of {self.customer.reference}", seconds)
+            until(self._has_ended, f"the end of {self.customer.reference}", seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.standing()}") from None
         return time.monotonic() - began
-
-    def until(self, is_so: Callable[[], object], what: str, seconds: float) -> Any:
-        """Wait until it is so, with somebody who looks after the processes as the supervisor does."""
-
-        def seen() -> object:
-            self.stack.tend()
-            return is_so()
-
-        return until(seen, what, seconds)
 
     def standing(self) -> str:
         """Where it got to, for whoever reads a failure."""

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import redis
@@ -21,6 +21,8 @@ pytestmark = pytest.mark.slow
 QUICK = 3.0
 # What the rest of a tap may take on a machine that does other things too.
 SLACK = 2.0
+# The longest that a worker waits for its broker (CELERY_BROKER_TRANSPORT_OPTIONS).
+BROKER_SECONDS = 5.0
 
 
 def client(stack: Stack) -> "redis.Redis[bytes]":
@@ -80,6 +82,21 @@ def test_nobody_at_the_page_notices(stack: Stack, outage: str) -> None:
             page = story.phone.get(f"/s/{links.status_token(story.payment)}")
             assert "Paid" in page.text or "is on" in page.text
     assert finish(*stories) < PROMISED
+
+
+def test_a_worker_keeps_its_places_when_valkey_hangs_at_the_end_of_a_task(stack: Stack) -> None:
+    """Nobody hears the acknowledgement. The next story needs both places at once, or it does not get on."""
+    before, after = Story(stack), Story(stack)
+    with ExitStack() as outage:
+        with network_that_waits(stack):
+            at_the_network(stack, before)
+            outage.enter_context(hanging(stack))
+        until(lambda: all(job.status == "done" for job in before.jobs()), "services that are on", 60)
+        # The worker waits for its broker once for each task.
+        time.sleep(2 * BROKER_SECONDS + SLACK)
+    with network_that_waits(stack):
+        at_the_network(stack, after)
+    assert finish(before, after) < PROMISED
 
 
 def test_flushed_with_jobs_at_the_network_and_in_the_queue(stack: Stack) -> None:

@@ -8,7 +8,7 @@ from activation import jobs, tasks
 from payportal.messaging.models import Message
 from tests.system.moments import at_the_network, network_that_waits
 from tests.system.stack import Stack
-from tests.system.story import PROMISED, Story, finish
+from tests.system.story import PROMISED, Story, finish, until
 
 pytestmark = pytest.mark.slow
 
@@ -29,6 +29,6 @@ def test_a_network_that_hangs_keeps_neither_money_nor_receipts(stack: Stack) -> 
         for story in stories[1:]:
             story.pay()
             began = time.monotonic()
-            story.until(lambda story=story: story.is_paid() and has_receipt(story), "money and receipt", 120)
+            until(lambda story=story: story.is_paid() and has_receipt(story), "money and receipt", 120)
             assert time.monotonic() - began < LONGEST + SLACK
     assert finish(*stories) < PROMISED
