@@ -193,9 +193,7 @@
       if (!clientSecret || !address) {
         failed();
         if (started.go) return location.replace(started.go);
-        tell(started.note || "silence", place);
-        // A no is a no; no answer may mean that it was paid meanwhile, by another phone with this link for one.
-        return started.note === "refusal" ? undefined : await check();
+        return started.note === "refusal" ? tell("refusal", place) : await doubt("silence", place);
       }
       const confirmParams = { return_url: address };
       const { error } = await stripe.confirmPayment({ elements, clientSecret, confirmParams, redirect: "if_required" });
@@ -206,8 +204,7 @@
     } catch (error) {
       // It may have been taken or not: the server asks Stripe.
       failed();
-      tell(navigator.onLine ? "silence" : "offline", place);
-      await check();
+      await doubt(navigator.onLine ? "silence" : "offline", place);
     } finally {
       isPaying = false;
       refresh();
@@ -223,8 +220,14 @@
       return tell(/authentication/.test(code) ? "refused" : note, place);
     }
     if (/authentication/.test(code)) return tell("refused", place);
-    tell("silence", place);
-    return check();
+    return doubt("silence", place);
+  }
+
+  /** No answer: asks how things stand, and once more soon: another phone with this link may be just paying. */
+  async function doubt(/** @type {string} */ note, /** @type {string} */ place) {
+    tell(note, place);
+    await check();
+    setTimeout(() => isPaying || void check(), 3000);
   }
 
   form.addEventListener("change", () => {

@@ -33,15 +33,20 @@ def charges(shop: Shop) -> int:
     return len(shop.standin.paid_charges())
 
 
-def work_until(page: Page, words: str) -> None:
-    """Let workers work until the page says so by itself."""
+def wait_until(page: Page, condition: Callable[[], bool]) -> None:
+    """Let workers and the page work until the condition holds."""
     from tests.flows.phone import until
 
-    def says() -> bool:
+    def holds() -> bool:
         page.wait_for_timeout(50)
-        return words in page.locator("h1").inner_text()
+        return condition()
 
-    until(says)
+    until(holds)
+
+
+def work_until(page: Page, words: str) -> None:
+    """Let workers work until the page says so by itself."""
+    wait_until(page, lambda: words in page.locator("h1").inner_text())
 
 
 def test_one_tap_pays_and_the_page_says_by_itself_that_it_is_on(shop: Shop, link: PaymentLink) -> None:
@@ -336,9 +341,16 @@ def test_a_tap_beside_another_phones_goes_to_what_that_one_paid(shop: Shop, link
     page, other = shop.open(link), shop.open(link)
     page.wait_for_selector(READY)
     other.wait_for_selector(READY)
+    page.route("**/pay", lambda route: route.fulfill(status=503, json={"note": "silence"}))
+    asked: list[Route] = []
+    page.route("**/state?*", lambda route: asked.append(route))
+    tap(page)
+    expect(page.locator("#said")).to_contain_text("There was no answer.")
+    wait_until(page, lambda: len(asked) == 1)
+    asked[0].continue_()
     tap(other)
     other.wait_for_url("**/s/*")
-    page.route("**/pay", lambda route: route.fulfill(status=503, json={"note": "silence"}))
-    tap(page)
+    wait_until(page, lambda: len(asked) == 2)
+    asked[1].continue_()
     page.wait_for_url("**/s/*")
     assert charges(shop) == 1
