@@ -8,7 +8,7 @@ holds selector and expiry, the key is in the environment: whoever reads the data
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare
 
 from billing import audit
 from billing.lib import references
-from billing.models import Customer, LinkEvent, Operator, Payment, PaymentLink
+from billing.models import AuditEntry, Customer, LinkEvent, Operator, Payment, PaymentLink
 
 MAC_BYTES = 16
 SELECTOR_BYTES = 8
@@ -43,23 +43,47 @@ def create(
     *, customer: Customer, currency: str, actor: str, now: datetime, lifetime: timedelta | None = None
 ) -> PaymentLink:
     """Make a link to all of a customer's open bills in one currency."""
-    lifetime = lifetime or timedelta(minutes=customer.operator.link_lifetime_minutes)
+    return create_many([(customer, currency)], actor=actor, now=now, lifetime=lifetime)[0]
+
+
+def create_many(
+    wanted: Sequence[tuple[Customer, str]], *, actor: str, now: datetime, lifetime: timedelta | None = None
+) -> list[PaymentLink]:
+    """Make a link for each of these customers and currencies, in their order: three statements, however many.
+
+    Each has its entry in the timeline and in the audit trail. All lie in memory: a few thousand at a time.
+    """
     with transaction.atomic():
-        link = PaymentLink.objects.create(
-            operator=customer.operator,
-            customer=customer,
-            currency=currency,
-            selector=references.encode(secrets.token_bytes(SELECTOR_BYTES)),
-            created_at=now,
-            created_by=actor,
-            # Whole seconds: the address carries them, and row and address must say the same.
-            expires_at=(now + lifetime).replace(microsecond=0),
+        made = PaymentLink.objects.bulk_create(
+            [_new(customer, currency, actor, now, lifetime) for customer, currency in wanted]
         )
-        note(link, "made", now)
-        audit.record(
-            actor=actor, verb="make-link", subject_reference=f"link:{link.pk}", now=now, operator=customer.operator
+        LinkEvent.objects.bulk_create([LinkEvent(link=link, kind="made", at=now, actor=actor) for link in made])
+        audit.record_all(
+            AuditEntry(
+                actor=actor,
+                verb="make-link",
+                subject_reference=f"link:{link.pk}",
+                at=now,
+                operator_id=link.operator_id,
+            )
+            for link in made
         )
-    return link
+    return made
+
+
+def _new(customer: Customer, currency: str, actor: str, now: datetime, lifetime: timedelta | None) -> PaymentLink:
+    """A link that is written nowhere yet."""
+    lifetime = lifetime or timedelta(minutes=customer.operator.link_lifetime_minutes)
+    return PaymentLink(
+        operator=customer.operator,
+        customer=customer,
+        currency=currency,
+        selector=references.encode(secrets.token_bytes(SELECTOR_BYTES)),
+        created_at=now,
+        created_by=actor,
+        # Whole seconds: the address carries them, and row and address must say the same.
+        expires_at=(now + lifetime).replace(microsecond=0),
+    )
 
 
 def path(link: PaymentLink) -> str:
@@ -180,7 +204,7 @@ def revoke(link: PaymentLink, *, actor: str, now: datetime) -> bool:
     with transaction.atomic():
         changed = PaymentLink.objects.filter(pk=link.pk, revoked_at__isnull=True).update(revoked_at=now)
         if changed:
-            note(link, "revoked", now)
+            note(link, "revoked", now, actor=actor)
             audit.record(
                 actor=actor, verb="revoke-link", subject_reference=f"link:{link.pk}", now=now, operator=link.operator
             )

@@ -4,7 +4,7 @@ prometheus-client writes the format; nothing is counted in memory, since process
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Count, Min, QuerySet
@@ -17,14 +17,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from activation.models import ActivationJob
-from billing.models import GatewayEvent, Payment
-from payportal.messaging.models import Message
+from billing.models import Alarm, GatewayEvent, Payment
+from payportal.messaging.models import Handover, Message
 
 ROWS = {
     "payments": (Payment.objects.filter(status__in=Payment.OPEN), "created_at"),
     "gateway_events": (GatewayEvent.objects.exclude(status=GatewayEvent.Status.PROCESSED), "received_at"),
     "activation_jobs": (ActivationJob.objects.exclude(status=ActivationJob.Status.DONE), "created_at"),
-    "messages": (Message.objects.exclude(status=Message.Status.SENT), "created_at"),
+    "messages": (Message.objects.exclude(status__in=Message.ARRIVING), "created_at"),
 }
 
 
@@ -46,6 +46,26 @@ class Rows:
         yield ages
         flagged = Payment.objects.exclude(needs_person="").count()
         yield GaugeMetricFamily("payportal_payments_for_a_person", "Payments on the work list.", value=flagged)
+        yield self._alarms()
+        yield self._handovers()
+
+    @staticmethod
+    def _alarms() -> Metric:
+        gauge = GaugeMetricFamily("payportal_open_alarms", "Alarms that nobody has closed.", labels=["kind"])
+        found = Alarm.objects.filter(closed_at__isnull=True).order_by().values("kind").annotate(count=Count("pk"))
+        for row in found:
+            gauge.add_metric([row["kind"]], row["count"])
+        return gauge
+
+    def _handovers(self) -> Metric:
+        """What became of a day's hand-overs, by channel: a carrier that fails is seen here before customers call."""
+        gauge = GaugeMetricFamily(
+            "payportal_handovers_of_a_day", "Messages given to carriers.", labels=["channel", "outcome"]
+        )
+        since = Handover.objects.filter(at__gt=self.now - timedelta(days=1)).order_by()
+        for row in since.values("channel", "outcome").annotate(count=Count("pk")):
+            gauge.add_metric([row["channel"], row["outcome"]], row["count"])
+        return gauge
 
     @staticmethod
     def _by_status(rows: QuerySet, since: str) -> list[tuple[str, int, datetime]]:

@@ -13,6 +13,7 @@ AnyModel = TypeVar("AnyModel", bound=models.Model)
 USE_LINKS = "backoffice.use_links"
 RETRY_JOBS = "backoffice.retry_jobs"
 RUN_REPORTS = "backoffice.run_reports"
+SET_PINS = "backoffice.set_pins"
 
 
 def operators_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Operator]:

@@ -21,6 +21,7 @@ class StaffMember(models.Model):
             ("use_links", _("Can make, show, send and withdraw payment links")),
             ("retry_jobs", _("Can have a parked job tried again")),
             ("run_reports", _("Can run finance reports")),
+            ("set_pins", _("Can set and remove customers’ PINs")),
         ]
 
     def __str__(self) -> str:

@@ -14,11 +14,11 @@ FINANCE = "Finance"
 
 _CUSTOMER = ("billing.customer", "billing.billingaccount", "billing.invoice", "billing.paymentlink", "billing.payment")
 _SERVICE = ("activation.package", "activation.device", "activation.order", "activation.activation")
-_SHARED = ("activation.activationjob", "messaging.message")
+_SHARED = ("activation.activationjob", "messaging.message", "messaging.contactmedium", "messaging.consent")
 _BOOKS = ("billing.legalentity", "billing.ledgerentry", "billing.gatewayevent", "billing.auditentry")
 
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    SUPPORT: (_CUSTOMER + _SERVICE + _SHARED, ("use_links", "retry_jobs")),
+    SUPPORT: (_CUSTOMER + _SERVICE + _SHARED + ("billing.alarm",), ("use_links", "retry_jobs", "set_pins")),
     FINANCE: (_CUSTOMER + _BOOKS, ("run_reports",)),
 }
 

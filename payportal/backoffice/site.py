@@ -7,9 +7,12 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext_lazy as _
+
+from billing.models import Alarm
 
 
 class StaffSite(admin.AdminSite):
@@ -31,6 +34,16 @@ class StaffSite(admin.AdminSite):
         if request.user.is_authenticated:
             return redirect(wanted)
         return redirect(f"{reverse('account_login')}?{urlencode({REDIRECT_FIELD_NAME: wanted})}")
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """The first page, with the open alarms that this person may see."""
+        from payportal.backoffice import access
+
+        shown = request.user.has_perm("billing.view_alarm")
+        alarms = access.within_reach(Alarm.objects.filter(closed_at__isnull=True), request.user, "operator")
+        return super().index(
+            request, {**(extra_context or {}), "open_alarms": alarms.order_by("-last_at")[:8] if shown else []}
+        )
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         from payportal.backoffice.reports import views

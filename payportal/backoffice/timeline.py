@@ -6,7 +6,7 @@ from datetime import datetime
 from django.utils.functional import Promise
 
 from billing.models import LinkEvent, PaymentLink
-from payportal.backoffice import desk, words
+from payportal.backoffice import actors, desk, words
 from payportal.messaging.models import Message
 
 
@@ -32,20 +32,24 @@ def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
     That the link's message went out is an entry of the timeline; that it has not yet, or never will, is not.
     """
     newest = list(LinkEvent.objects.filter(link=link).order_by("-pk")[:limit])
+    names = actors.names_of({event.actor for event in newest if event.actor})
     steps = []
     for position, event in enumerate(newest):
         marker = words.MARKERS.get(event.kind, "done")
         # Only the last thing can still be going on.
         if marker == "now" and position:
             marker = "done"
-        steps.append(Step(words.of_kind(event.kind), event.at, marker, event.kind))
+        said = [str(words.of_detail(event.kind, event.detail)), names.get(event.actor, "")]
+        detail = ", ".join(filter(None, said))
+        steps.append(Step(words.of_kind(event.kind), event.at, marker, event.kind, detail))
     return sorted([*steps[::-1], *_sending(link)], key=lambda step: step.at)
 
 
 def _sending(link: PaymentLink) -> list[Step]:
     """How far the link's newest message is, unless it was sent."""
     message = Message.objects.filter(link=link, template=desk.LINK_TEMPLATE).order_by("-pk").first()
-    if message is None or message.status == Message.Status.SENT:
+    # What was withheld has an entry of its own.
+    if message is None or message.status in (*Message.ARRIVING, Message.Status.WITHHELD):
         return []
     kind = "not_sent" if message.status == Message.Status.FAILED else "resending" if message.error else "sending"
     return [Step(words.of_kind(kind), message.created_at, words.MARKERS[kind], kind, message.error)]

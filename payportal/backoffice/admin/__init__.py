@@ -2,6 +2,7 @@
 
 from payportal.backoffice.admin import (
     accounts,
+    alarms,
     customers,
     invoices,
     ledger,
@@ -18,6 +19,7 @@ from payportal.backoffice.admin import (
 
 __all__ = [
     "accounts",
+    "alarms",
     "customers",
     "invoices",
     "ledger",

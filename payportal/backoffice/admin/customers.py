@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.models import Customer
+from billing import pins
+from billing.models import AccountPin, Customer
 from payportal.backoffice import access, customer_page, desk, pulse
 from payportal.backoffice.admin.base import OperatorFilter
 from payportal.backoffice.admin.following import FollowingAdmin
@@ -29,13 +30,37 @@ class CustomerAdmin(FollowingAdmin):
     search_fields = ["reference", "accounts__number"]
     search_help_text = gettext_lazy("The customer's reference or customer number")
     ordering = ["-pk"]
-    fields = ["reference", "operator", "language", "created_at"]
+    fields = ["reference", "operator", "language", "time_zone", "created_at"]
 
     def get_urls(self) -> list[URLPattern]:
         make = path(
             "<int:pk>/make-link/", self.admin_site.admin_view(self.make_link), name="billing_customer_make_link"
         )
-        return [make, *super().get_urls()]
+        pin = path("<int:pk>/pin/", self.admin_site.admin_view(self.pin), name="billing_customer_pin")
+        return [make, pin, *super().get_urls()]
+
+    def pin(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Give the customer a PIN in place of any other, or take it away; it is shown nowhere."""
+        if not request.user.has_perm(access.SET_PINS):
+            raise PermissionDenied
+        customer = self.get_queryset(request).select_related("operator").filter(pk=pk).first()
+        if customer is None:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        actor, now = access.actor(request), timezone.now()
+        if "remove" in request.POST:
+            if pins.remove_pin(customer, actor=actor, now=now):
+                messages.success(request, _("The PIN is removed. One-time codes go on working."))
+            else:
+                messages.info(request, _("This customer has no PIN."))
+        else:
+            try:
+                pins.set_pin(customer, "".join(request.POST.get("pin", "").split()), actor=actor, now=now)
+                messages.success(request, _("The customer has a new PIN."))
+            except pins.NotAPin:
+                messages.error(request, _("A PIN is four to eight digits, not all the same."))
+        return HttpResponseRedirect(reverse("admin:billing_customer_change", args=[customer.pk]))
 
     def make_link(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a payment link and show its page; a second click shows the same link."""
@@ -66,4 +91,11 @@ class CustomerAdmin(FollowingAdmin):
         return {
             "desk": customer_page.of(row, timezone.now()),
             "may_use": request.user.has_perm(access.USE_LINKS),
+        }
+
+    def extra_context(self, request: HttpRequest, row: Customer) -> dict[str, Any]:
+        return {
+            **super().extra_context(request, row),
+            "may_set_pin": request.user.has_perm(access.SET_PINS),
+            "pin_set_at": AccountPin.objects.filter(customer=row).values_list("set_at", flat=True).first(),
         }

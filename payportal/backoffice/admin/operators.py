@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from billing.models import LegalEntity, Operator
 from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ScopedAdmin
 from payportal.backoffice.admin.forms import OperatorForm
+from payportal.backoffice.admin.speaking import MessagingPolicyInline, ProofRuleInline, ReminderRuleInline
 
 
 @admin.register(Operator)
@@ -15,6 +16,7 @@ class OperatorAdmin(ScopedAdmin):
 
     operator_path = ""
     form = OperatorForm
+    inlines = [MessagingPolicyInline, ReminderRuleInline, ProofRuleInline]
     actions = None
     list_display = ["name", "code", "host", "currency", "time_zone", "is_default", "is_active"]
     ordering = ["name"]

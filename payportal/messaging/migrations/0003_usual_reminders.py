@@ -10,9 +10,7 @@ USUAL = (("before", -3), ("today", 0), ("after", 3), ("again", 10))
 def forward(apps, schema_editor):
     rules = apps.get_model("messaging", "ReminderRule")
     for operator in apps.get_model("billing", "Operator").objects.filter(reminder_rules__isnull=True):
-        rules.objects.bulk_create(
-            rules(operator=operator, code=code, days=days, at=time(10)) for code, days in USUAL
-        )
+        rules.objects.bulk_create(rules(operator=operator, code=code, days=days, at=time(10)) for code, days in USUAL)
 
 
 class Migration(migrations.Migration):

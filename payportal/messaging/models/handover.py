@@ -41,6 +41,7 @@ class Handover(models.Model):
     error = models.CharField(max_length=200, blank=True)
 
     class Meta:
+        indexes = [models.Index(fields=["at"], name="handover_by_time")]
         constraints = [
             models.UniqueConstraint(
                 fields=["message"],

@@ -15,8 +15,8 @@ from pytest_django import Settings
 from billing import links
 from billing.models import AuditEntry, LinkEvent, Payment, PaymentLink
 from payportal.backoffice import desk, roles, words
-from payportal.messaging.messages import TIMELINE_KINDS
 from payportal.messaging.models import Message
+from payportal.messaging.outcomes import TIMELINE_KINDS
 from tests import threads
 from tests.payportal.backoffice import world
 

@@ -129,8 +129,15 @@ def _operator(house: world.House, **changes: Any) -> dict[str, Any]:
         "channel": "outbox",
         "link_lifetime_minutes": "60",
         "is_active": "on",
+        **_none_of("messaging_policy", "reminder_rules", "proof_rules"),
         **changes,
     }
+
+
+def _none_of(*prefixes: str) -> dict[str, str]:
+    """What a page sends for its parts where there are none."""
+    counts = ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
+    return {f"{prefix}-{count}": "0" for prefix in prefixes for count in counts}
 
 
 def _change(client: Client, house: world.House, **changes: Any) -> int:

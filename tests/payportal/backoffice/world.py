@@ -12,6 +12,7 @@ from django.utils import timezone
 from activation.models import Activation, ActivationJob, Device, Order, OrderItem, Package
 from billing import invoices, ledger, links
 from billing.models import (
+    Alarm,
     BillingAccount,
     Customer,
     GatewayEvent,
@@ -24,7 +25,7 @@ from billing.models import (
     PaymentLink,
 )
 from payportal.backoffice.models import StaffMember
-from payportal.messaging.models import Message
+from payportal.messaging.models import Consent, ContactMedium, Message, MessageTemplate
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 PASSWORD = "made-up-for-tests-1234"
@@ -164,6 +165,14 @@ def house(code: str, **changes: Any) -> House:
     )
     found.rows["auditentry"] = home.audit_entries.get(verb="make-link")
     found.rows |= services(found, now)
+    found.rows["alarm"] = Alarm.objects.create(operator=home, kind="probing", subject=code, first_at=now, last_at=now)
+    found.rows["contactmedium"] = ContactMedium.objects.create(
+        operator=home, medium="sms", address=customer.phone, unreachable_at=now, reason="carrier"
+    )
+    found.rows["messagetemplate"] = MessageTemplate.objects.create(
+        operator=home, name="link", language="en", medium="sms", body="{operator} {link} {code}", changed_at=now
+    )
+    found.rows["consent"] = Consent.objects.create(customer=customer, purpose="offer", given_at=now)
     found.rows["message"] = Message.objects.create(
         operator=home,
         customer=customer,
