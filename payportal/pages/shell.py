@@ -1,5 +1,6 @@
 """What every page for people has in common: its frame, its style sheet, and the headers that keep it private."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -12,9 +13,10 @@ from django.middleware.csrf import get_token
 from django.template import loader
 from django.templatetags.static import static
 from django.utils import translation
+from django.utils.cache import patch_vary_headers
 from django.utils.safestring import SafeString
 
-from payportal.pages import brand, sheets
+from payportal.pages import brand, sheets, zipped
 from payportal.pages.language import RIGHT_TO_LEFT
 from payportal.pages.requests import operator_of
 
@@ -27,6 +29,8 @@ STRIPE_SOURCES = {
 }
 # Stands where a request's own token goes; no text of ours has it.
 _PLACE = "{csrf-token}"
+# As GZipMiddleware asks.
+_TAKES_GZIP = re.compile(r"\bgzip\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,20 +59,27 @@ def page(
 
 
 def page_for_all(request: HttpRequest, template: str, *, kind: str, status: int) -> HttpResponse:
-    """A page that is the same for everybody but for its form's CSRF token: rendered once for each frame.
+    """A page that is the same for everybody but for its form's CSRF token: rendered and compressed once for each frame.
 
     What a stranger can make as often as they like must cost little.
     """
     frame = _frame(request, kind)
-    return _answer(_kept(template, frame).replace(_PLACE, get_token(request)), frame, kind=kind, status=status)
+    kept, token = _kept(template, frame), get_token(request).encode()
+    if not _TAKES_GZIP.search(request.headers.get("Accept-Encoding", "")):
+        return _answer(kept.plain(token), frame, kind=kind, status=status)
+    response = _answer(kept.gzip(token), frame, kind=kind, status=status)
+    # GZipMiddleware lets it pass.
+    response["Content-Encoding"] = "gzip"
+    patch_vary_headers(response, ("Accept-Encoding",))
+    return response
 
 
 @lru_cache(maxsize=256)
-def _kept(template: str, frame: Frame) -> str:
-    return render(template, {"frame": frame, "csrf_token": _PLACE})
+def _kept(template: str, frame: Frame) -> zipped.Page:
+    return zipped.page(render(template, {"frame": frame, "csrf_token": _PLACE}), _PLACE)
 
 
-def _answer(body: str, frame: Frame, *, kind: str, status: int) -> HttpResponse:
+def _answer(body: str | bytes, frame: Frame, *, kind: str, status: int) -> HttpResponse:
     response = HttpResponse(body, status=status)
     hashes = [sheets.of_kind(kind).css_hash]
     if frame.brand:
