@@ -190,6 +190,24 @@ def test_no_missing_receipt_leads_to_the_second_channel(
     assert delivering.due(NOW + timedelta(days=365), 10) == []
 
 
+def test_the_failure_of_a_sending_that_was_given_up_says_nothing_of_the_next_one(
+    kari: Customer, carrier: PlayedCarrier
+) -> None:
+    speak(kari, carrier.code, "played_sms", on_unknown="again")
+    carrier.words, carrier.answer = ["taken"], "cannot"
+    made = write(kari)
+    at = NOW
+    for _ in range(3):
+        delivering.deliver(made.pk, at)
+        at += timedelta(minutes=1)
+    assert take(carrier.receipt("undelivered", 0)) == 1
+    made.refresh_from_db()
+    assert (made.status, made.channel) == (Status.SENT, carrier.code)
+    assert take(carrier.receipt("undelivered", 1)) == 1
+    made.refresh_from_db()
+    assert (made.status, made.channel) == (Status.QUEUED, "played_sms")
+
+
 def test_what_arrived_is_not_taken_back(message: Message, carrier: PlayedCarrier) -> None:
     take(carrier.receipt("delivered"))
     assert take(carrier.receipt("undelivered")) == 0
