@@ -38,8 +38,12 @@ def stack(processes: Stack, django_db_blocker: pytest.FixtureRequest) -> Iterato
     """All well at the beginning; this process reads and writes the same database."""
     with _database_of(processes, django_db_blocker):
         _calm(processes)
+        log = processes.folder / "worker.log"
+        before = log.stat().st_size
         yield processes
         _calm(processes)
+        # It ends by itself after that, in its own time, and the next test would wait for nobody.
+        assert b"Unrecoverable error" not in log.read_bytes()[before:], f"the worker fell: {log}"
 
 
 def _calm(stack: Stack) -> None:
