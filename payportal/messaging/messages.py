@@ -12,7 +12,8 @@ from billing import waking
 from billing.lib.inserting import insert_new
 from billing.models import Customer, Operator, Payment, PaymentLink
 from payportal.messaging import channels, codes
-from payportal.messaging.delivering import LEASE, deliver, due
+from payportal.messaging.claims import LEASE
+from payportal.messaging.delivering import deliver, due, newest_due
 from payportal.messaging.models import Message
 from payportal.messaging.outcomes import ATTEMPT_LIMIT, DELIVER, FIRST_PAUSE, LONGEST_PAUSE
 
@@ -26,8 +27,10 @@ __all__ = [
     "deliver",
     "due",
     "new",
+    "newest_due",
     "queue",
     "queue_all",
+    "queue_many",
 ]
 
 # So many messages that were written together go to one worker: a hint costs as much as writing the row, and a channel
@@ -80,6 +83,22 @@ def new(
 
 def queue_all(messages: Sequence[Message]) -> int:
     """Write new messages down, each once for its ``reference``; how many had not been. Wakes workers on commit."""
+    written = _write(messages)
+    for start in range(0, len(written), A_HINT):
+        waking.on_commit(DELIVER, *written[start : start + A_HINT])
+    return len(written)
+
+
+def queue_many(messages: Sequence[Message]) -> int:
+    """As ``queue_all``, but wakes nobody: for so many that hints for each would keep everybody else's waiting.
+
+    Whoever wrote the last of them has them drained (payportal.messaging.draining); the sweep does so in any case.
+    """
+    return len(_write(messages))
+
+
+def _write(messages: Sequence[Message]) -> list[int]:
+    """The keys of those that were not written before."""
     # In one order everywhere: of two transactions that write the same, one waits for the other.
     rows = sorted(messages, key=lambda message: message.reference)
     written: list[int] = []
@@ -87,9 +106,7 @@ def queue_all(messages: Sequence[Message]) -> int:
         keys = insert_new(rows, unique=())
         written += keys
         rows = [] if len(keys) == len(rows) else _untold(rows)
-    for start in range(0, len(written), A_HINT):
-        waking.on_commit(DELIVER, *written[start : start + A_HINT])
-    return len(written)
+    return written
 
 
 def _untold(rows: Sequence[Message]) -> list[Message]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from billing.models import Customer
+from billing.models import Customer, LinkEvent, PaymentLink
 from payportal.messaging import channels
 from payportal.messaging.channels.base import (
     BadKeys,
@@ -21,7 +21,8 @@ from payportal.messaging.channels.base import (
     Refused,
     SendUnknown,
 )
-from payportal.messaging.models import MessagingPolicy
+from payportal.messaging.models import Message, MessagingPolicy
+from tests.payportal.messaging.story import write
 
 Word = Literal[
     "ok",
@@ -151,3 +152,30 @@ def speak(customer: Customer, first: str, second: str = "", on_unknown: str = "l
         operator=customer.operator, defaults={"fallback_channel": second, "on_unknown": on_unknown}
     )
     customer.operator.messaging_policy = policy
+
+
+@dataclass
+class Carriers:
+    """WhatsApp first, SMS second if the operator wants that."""
+
+    first: PlayedCarrier = field(default_factory=PlayedCarrier)
+    second: PlayedCarrier = field(default_factory=lambda: PlayedCarrier("played_sms", "sms"))
+
+    def calls(self) -> tuple[int, int]:
+        return len(self.first.calls), len(self.second.calls)
+
+
+def with_second(customer: Customer, carriers: Carriers) -> None:
+    speak(customer, carriers.first.code, carriers.second.code)
+
+
+def link_message(customer: Customer, link: PaymentLink, reference: str = "link:1") -> Message:
+    return write(customer, reference, template="link", context={}, link=link)
+
+
+def timeline(link: PaymentLink) -> list[tuple[str, str]]:
+    return list(LinkEvent.objects.filter(link=link).order_by("pk").values_list("kind", "detail"))
+
+
+def outcomes_of(message: Message) -> list[str]:
+    return list(message.handovers.order_by("pk").values_list("outcome", flat=True))

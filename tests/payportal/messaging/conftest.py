@@ -10,6 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from billing.models import Customer, PaymentLink
+    from tests.payportal.messaging.carrier import Carriers
     from tests.payportal.messaging.story import ScriptedPhone
 
 
@@ -42,3 +43,14 @@ def link(kari: Customer) -> PaymentLink:
     from tests.payportal.messaging.story import NOW
 
     return links.create(customer=kari, currency="NOK", actor="system:test", now=NOW, lifetime=timedelta(hours=2))
+
+
+@pytest.fixture
+def carriers(kari: Customer) -> Iterator[Carriers]:
+    """Two that do what they are told; Kari's operator sends by the first."""
+    from tests.payportal.messaging.carrier import Carriers, registered, speak
+
+    made = Carriers()
+    with registered(made.first, made.second):
+        speak(kari, made.first.code)
+        yield made

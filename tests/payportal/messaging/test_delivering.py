@@ -1,59 +1,30 @@
 """One hand-over: its row before the call, and what each answer of a carrier leads to."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
 from django.db import connection
 
 from billing import links
-from billing.models import Alarm, Customer, LinkEvent, PaymentLink
-from payportal.messaging import codes, delivering, messages, outcomes
+from billing.models import Alarm, Customer, PaymentLink
+from payportal.messaging import claims, codes, delivering, messages, outcomes
 from payportal.messaging.channels.base import Outgoing
-from payportal.messaging.models import ContactMedium, Handover, Message, MessagingPolicy
-from tests.payportal.messaging.carrier import SLOW_DOWN_SECONDS, PlayedCarrier, Word, WorkerDied, registered, speak
+from payportal.messaging.models import ContactMedium, Handover, Message
+from tests.payportal.messaging.carrier import (
+    SLOW_DOWN_SECONDS,
+    Carriers,
+    Word,
+    WorkerDied,
+    link_message,
+    outcomes_of,
+    speak,
+    timeline,
+)
 from tests.payportal.messaging.story import NOW, write
-from tests.threads import at_once
 
 pytestmark = pytest.mark.django_db
 Status, Outcome = Message.Status, Handover.Outcome
 LATER = NOW + messages.LEASE + timedelta(seconds=5)
-
-
-@dataclass
-class Carriers:
-    """WhatsApp first, SMS second if the operator wants that."""
-
-    first: PlayedCarrier = field(default_factory=PlayedCarrier)
-    second: PlayedCarrier = field(default_factory=lambda: PlayedCarrier("played_sms", "sms"))
-
-    def calls(self) -> tuple[int, int]:
-        return len(self.first.calls), len(self.second.calls)
-
-
-@pytest.fixture
-def carriers(kari: Customer) -> Iterator[Carriers]:
-    made = Carriers()
-    with registered(made.first, made.second):
-        speak(kari, made.first.code)
-        yield made
-
-
-def with_second(customer: Customer, carriers: Carriers) -> None:
-    speak(customer, carriers.first.code, carriers.second.code)
-
-
-def link_message(customer: Customer, link: PaymentLink, reference: str = "link:1") -> Message:
-    return write(customer, reference, template="link", context={}, link=link)
-
-
-def timeline(link: PaymentLink) -> list[tuple[str, str]]:
-    return list(LinkEvent.objects.filter(link=link).order_by("pk").values_list("kind", "detail"))
-
-
-def outcomes_of(message: Message) -> list[str]:
-    return list(message.handovers.order_by("pk").values_list("outcome", flat=True))
 
 
 def test_it_works(kari: Customer, link: PaymentLink, carriers: Carriers) -> None:
@@ -162,67 +133,6 @@ def test_a_final_no_stops_and_is_kept_of_the_number(kari: Customer, carriers: Ca
     assert carriers.calls() == (1, 0)
 
 
-@pytest.mark.parametrize("word", ["refused", "nobody there"])
-def test_a_final_no_leads_to_the_second_channel(
-    kari: Customer, link: PaymentLink, carriers: Carriers, word: Word
-) -> None:
-    with_second(kari, carriers)
-    message = link_message(kari, link)
-    carriers.first.words = [word]
-    delivering.deliver(message.pk, NOW)
-    message.refresh_from_db()
-    assert (message.status, message.channel, message.attempts) == (Status.QUEUED, "played_sms", 0)
-    assert delivering.deliver(message.pk, NOW + timedelta(seconds=1))
-    assert outcomes_of(message) == [Outcome.REFUSED, Outcome.ACCEPTED]
-    assert carriers.calls() == (1, 1)
-    assert timeline(link)[1:] == [("undelivered", "link"), ("fallback", "played_sms"), ("sent", "played_sms")]
-    link.refresh_from_db()
-    assert link.via == "played_sms"
-
-
-def test_who_wants_nothing_is_not_written_to_elsewhere(kari: Customer, carriers: Carriers) -> None:
-    with_second(kari, carriers)
-    message = write(kari)
-    carriers.first.words = ["wants nothing"]
-    delivering.deliver(message.pk, NOW)
-    message.refresh_from_db()
-    assert message.status == Status.FAILED
-    assert delivering.due(LATER, 10) == []
-
-
-def test_there_is_no_third_channel(kari: Customer, carriers: Carriers) -> None:
-    with_second(kari, carriers)
-    message = write(kari)
-    carriers.first.words, carriers.second.words = ["refused"], ["refused"]
-    delivering.deliver(message.pk, NOW)
-    third = PlayedCarrier("played_third", "sms")
-    with registered(third):
-        MessagingPolicy.objects.filter(operator=kari.operator).update(fallback_channel="played_third")
-        delivering.deliver(message.pk, LATER)
-    message.refresh_from_db()
-    assert message.status == Status.FAILED
-    assert third.calls == []
-
-
-@pytest.mark.parametrize("word", ["lost", "taken", "garbled", "busy"])
-@pytest.mark.parametrize("answer", ["silent", "cannot"])
-def test_no_unknown_outcome_leads_to_the_second_channel(
-    kari: Customer, carriers: Carriers, word: Word, answer: str
-) -> None:
-    with_second(kari, carriers)
-    message = write(kari)
-    carriers.first.words = [word] * 40
-    carriers.first.answer = answer  # type: ignore[assignment]
-    at = NOW
-    for _ in range(outcomes.ATTEMPT_LIMIT + 3):
-        delivering.deliver(message.pk, at)
-        at += outcomes.LONGEST_PAUSE
-    message.refresh_from_db()
-    assert message.status == Status.FAILED
-    assert carriers.second.calls == []
-    assert len(carriers.first.copies) <= 1
-
-
 def test_what_nobody_can_tell_is_left_and_says_so(kari: Customer, carriers: Carriers) -> None:
     message = write(kari)
     carriers.first.words, carriers.first.answer = ["taken"], "cannot"
@@ -247,20 +157,6 @@ def test_where_the_policy_says_so_it_is_sent_once_more_and_no_more(kari: Custome
     message.refresh_from_db()
     assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.UNKNOWN]
     assert "once more" in message.handovers.first().error  # type: ignore[union-attr]
-    assert message.status == Status.FAILED
-    assert carriers.calls() == (2, 0)
-
-
-def test_what_may_have_arrived_stands_in_the_way_of_the_second_channel(kari: Customer, carriers: Carriers) -> None:
-    speak(kari, carriers.first.code, carriers.second.code, on_unknown="again")
-    message = write(kari)
-    carriers.first.words, carriers.first.answer = ["taken", "refused"], "cannot"
-    at = NOW
-    for _ in range(6):
-        delivering.deliver(message.pk, at)
-        at += timedelta(minutes=10)
-    message.refresh_from_db()
-    assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.REFUSED]
     assert message.status == Status.FAILED
     assert carriers.calls() == (2, 0)
 
@@ -298,44 +194,6 @@ def test_a_carrier_that_gives_one_reference_twice_has_both(kari: Customer, carri
     assert delivering.deliver(other.pk, NOW)
     assert outcomes_of(one) == outcomes_of(other) == [Outcome.ACCEPTED]
     assert other.handovers.get().channel_reference == ""
-
-
-def test_without_a_number_the_second_channel_has_its_turn(kari: Customer, carriers: Carriers) -> None:
-    with_second(kari, carriers)
-    carriers.second.reaches = "email"
-    kari.phone = ""
-    kari.save()
-    message = write(kari)
-    delivering.deliver(message.pk, NOW)
-    assert delivering.deliver(message.pk, LATER)
-    assert carriers.calls() == (0, 1)
-
-
-def test_a_number_known_not_to_be_reached_is_left_out(kari: Customer, carriers: Carriers) -> None:
-    with_second(kari, carriers)
-    ContactMedium.objects.create(
-        operator=kari.operator, medium="whatsapp", address=kari.phone, unreachable_at=NOW, reason="carrier"
-    )
-    message = write(kari)
-    delivering.deliver(message.pk, NOW)
-    assert delivering.deliver(message.pk, LATER)
-    assert carriers.calls() == (0, 1)
-
-
-def test_what_is_not_to_be_said_is_withheld_and_stands_on_the_timeline(
-    kari: Customer, link: PaymentLink, carriers: Carriers
-) -> None:
-    with_second(kari, carriers)
-    ContactMedium.objects.create(
-        operator=kari.operator, medium="whatsapp", address=kari.phone, opted_out_at=NOW, reason="stop"
-    )
-    message = link_message(kari, link)
-    delivering.deliver(message.pk, NOW)
-    message.refresh_from_db()
-    assert (message.status, message.error) == (Status.WITHHELD, "opted_out")
-    assert outcomes_of(message) == []
-    assert timeline(link)[1:] == [("withheld", "opted_out")]
-    assert delivering.due(LATER, 10) == []
 
 
 def test_what_waits_for_the_morning_has_used_up_no_attempt(kari: Customer, carriers: Carriers) -> None:
@@ -378,7 +236,7 @@ def test_a_worker_that_dies_with_its_row_written_leads_to_a_question(
 
 def test_who_is_overtaken_while_preparing_hands_nothing_over(kari: Customer, carriers: Carriers) -> None:
     message = write(kari)
-    slow = delivering._claim(message.pk, NOW)
+    slow = claims.claim(message.pk, NOW)
     assert slow is not None
     assert delivering.deliver(message.pk, LATER)
     outgoing = Outgoing("on:test", kari.phone, "Brisvik", "en", "", "words")
@@ -404,43 +262,3 @@ def test_two_that_arrive_after_all_are_an_alarm(kari: Customer, carriers: Carrie
     assert Alarm.objects.get().kind == "sent_twice"
     message.refresh_from_db()
     assert message.status == Status.SENT
-
-
-def test_receipts_go_out_on_the_channel_that_the_link_came_by(
-    kari: Customer, link: PaymentLink, carriers: Carriers
-) -> None:
-    assert messages.queue(
-        operator=kari.operator,
-        customer=kari,
-        template="link",
-        reference="link:1",
-        context={},
-        now=NOW,
-        link=link,
-        channel="played_sms",
-    )
-    delivering.deliver(Message.objects.get().pk, NOW)
-    link.refresh_from_db()
-    assert link.via == "played_sms"
-    assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_sms"
-    assert write(kari, "on:1").channel == "played_whatsapp"
-
-
-def test_a_link_handed_over_by_a_person_has_its_receipt_on_the_operators_channel(
-    kari: Customer, link: PaymentLink, carriers: Carriers
-) -> None:
-    link.via = "shop"
-    assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_whatsapp"
-
-
-@pytest.mark.slow
-@pytest.mark.django_db(transaction=True)
-def test_eight_workers_in_fifty_rounds_make_one_hand_over_each(kari: Customer, carriers: Carriers) -> None:
-    with_second(kari, carriers)
-    for number in range(50):
-        message = write(kari, f"on:{number}")
-        carriers.first.words = ["refused"] if number % 2 else []
-        for moment in (NOW, LATER):
-            at_once(*[lambda message=message, moment=moment: delivering.deliver(message.pk, moment)] * 8)
-        assert outcomes_of(message) == ([Outcome.REFUSED] if number % 2 else []) + [Outcome.ACCEPTED]
-    assert carriers.calls() == (50, 25)

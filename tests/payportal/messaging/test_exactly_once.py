@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing.models import Alarm, Customer
-from payportal.messaging import delivering, outcomes, receipts
+from payportal.messaging import claims, delivering, outcomes, receipts
 from payportal.messaging.channels.base import Receipt
 from payportal.messaging.models import ContactMedium, Handover, Message
 from tests.payportal.messaging.carrier import Copy, PlayedCarrier, Word, WorkerDied, registered, speak
@@ -108,7 +108,7 @@ class Story:
         """Workers and receipts go on until nothing is left to do: on the first channel, the second, and once more."""
         for _ in range(3):
             for _ in range(4 * outcomes.ATTEMPT_LIMIT):
-                self.now += outcomes.LONGEST_PAUSE + delivering.LEASE
+                self.now += outcomes.LONGEST_PAUSE + claims.LEASE
                 if self.message.pk not in delivering.due(self.now, 10_000):
                     break
                 self.work()

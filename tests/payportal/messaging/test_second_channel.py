@@ -1,0 +1,179 @@
+"""Which of two channels a message goes out on, and when the second one has its turn."""
+
+from datetime import timedelta
+
+import pytest
+
+from billing.models import Customer, PaymentLink
+from payportal.messaging import delivering, messages, outcomes
+from payportal.messaging.models import ContactMedium, Handover, Message, MessagingPolicy
+from tests.payportal.messaging.carrier import (
+    Carriers,
+    PlayedCarrier,
+    Word,
+    link_message,
+    outcomes_of,
+    registered,
+    speak,
+    timeline,
+    with_second,
+)
+from tests.payportal.messaging.story import NOW, write
+from tests.threads import at_once
+
+pytestmark = pytest.mark.django_db
+Status, Outcome = Message.Status, Handover.Outcome
+LATER = NOW + messages.LEASE + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize("word", ["refused", "nobody there"])
+def test_a_final_no_leads_to_the_second_channel(
+    kari: Customer, link: PaymentLink, carriers: Carriers, word: Word
+) -> None:
+    with_second(kari, carriers)
+    message = link_message(kari, link)
+    carriers.first.words = [word]
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert (message.status, message.channel, message.attempts) == (Status.QUEUED, "played_sms", 0)
+    assert delivering.deliver(message.pk, NOW + timedelta(seconds=1))
+    assert outcomes_of(message) == [Outcome.REFUSED, Outcome.ACCEPTED]
+    assert carriers.calls() == (1, 1)
+    assert timeline(link)[1:] == [("undelivered", "link"), ("fallback", "played_sms"), ("sent", "played_sms")]
+    link.refresh_from_db()
+    assert link.via == "played_sms"
+
+
+def test_who_wants_nothing_is_not_written_to_elsewhere(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    message = write(kari)
+    carriers.first.words = ["wants nothing"]
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert delivering.due(LATER, 10) == []
+
+
+def test_there_is_no_third_channel(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    message = write(kari)
+    carriers.first.words, carriers.second.words = ["refused"], ["refused"]
+    delivering.deliver(message.pk, NOW)
+    third = PlayedCarrier("played_third", "sms")
+    with registered(third):
+        MessagingPolicy.objects.filter(operator=kari.operator).update(fallback_channel="played_third")
+        delivering.deliver(message.pk, LATER)
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert third.calls == []
+
+
+@pytest.mark.parametrize("word", ["lost", "taken", "garbled", "busy"])
+@pytest.mark.parametrize("answer", ["silent", "cannot"])
+def test_no_unknown_outcome_leads_to_the_second_channel(
+    kari: Customer, carriers: Carriers, word: Word, answer: str
+) -> None:
+    with_second(kari, carriers)
+    message = write(kari)
+    carriers.first.words = [word] * 40
+    carriers.first.answer = answer  # type: ignore[assignment]
+    at = NOW
+    for _ in range(outcomes.ATTEMPT_LIMIT + 3):
+        delivering.deliver(message.pk, at)
+        at += outcomes.LONGEST_PAUSE
+    message.refresh_from_db()
+    assert message.status == Status.FAILED
+    assert carriers.second.calls == []
+    assert len(carriers.first.copies) <= 1
+
+
+def test_what_may_have_arrived_stands_in_the_way_of_the_second_channel(kari: Customer, carriers: Carriers) -> None:
+    speak(kari, carriers.first.code, carriers.second.code, on_unknown="again")
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["taken", "refused"], "cannot"
+    at = NOW
+    for _ in range(6):
+        delivering.deliver(message.pk, at)
+        at += timedelta(minutes=10)
+    message.refresh_from_db()
+    assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.REFUSED]
+    assert message.status == Status.FAILED
+    assert carriers.calls() == (2, 0)
+
+
+def test_without_a_number_the_second_channel_has_its_turn(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    carriers.second.reaches = "email"
+    kari.phone = ""
+    kari.save()
+    message = write(kari)
+    delivering.deliver(message.pk, NOW)
+    assert delivering.deliver(message.pk, LATER)
+    assert carriers.calls() == (0, 1)
+
+
+def test_a_number_known_not_to_be_reached_is_left_out(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    ContactMedium.objects.create(
+        operator=kari.operator, medium="whatsapp", address=kari.phone, unreachable_at=NOW, reason="carrier"
+    )
+    message = write(kari)
+    delivering.deliver(message.pk, NOW)
+    assert delivering.deliver(message.pk, LATER)
+    assert carriers.calls() == (0, 1)
+
+
+def test_what_is_not_to_be_said_is_withheld_and_stands_on_the_timeline(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    with_second(kari, carriers)
+    ContactMedium.objects.create(
+        operator=kari.operator, medium="whatsapp", address=kari.phone, opted_out_at=NOW, reason="stop"
+    )
+    message = link_message(kari, link)
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert (message.status, message.error) == (Status.WITHHELD, "opted_out")
+    assert outcomes_of(message) == []
+    assert timeline(link)[1:] == [("withheld", "opted_out")]
+    assert delivering.due(LATER, 10) == []
+
+
+def test_receipts_go_out_on_the_channel_that_the_link_came_by(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    assert messages.queue(
+        operator=kari.operator,
+        customer=kari,
+        template="link",
+        reference="link:1",
+        context={},
+        now=NOW,
+        link=link,
+        channel="played_sms",
+    )
+    delivering.deliver(Message.objects.get().pk, NOW)
+    link.refresh_from_db()
+    assert link.via == "played_sms"
+    assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_sms"
+    assert write(kari, "on:1").channel == "played_whatsapp"
+
+
+def test_a_link_handed_over_by_a_person_has_its_receipt_on_the_operators_channel(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    link.via = "shop"
+    assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_whatsapp"
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_eight_workers_in_fifty_rounds_make_one_hand_over_each(kari: Customer, carriers: Carriers) -> None:
+    with_second(kari, carriers)
+    for number in range(50):
+        message = write(kari, f"on:{number}")
+        carriers.first.words = ["refused"] if number % 2 else []
+        for moment in (NOW, LATER):
+            at_once(*[lambda message=message, moment=moment: delivering.deliver(message.pk, moment)] * 8)
+        assert outcomes_of(message) == ([Outcome.REFUSED] if number % 2 else []) + [Outcome.ACCEPTED]
+    assert carriers.calls() == (50, 25)
