@@ -9,6 +9,7 @@ import pytest
 import redis
 from celery import current_app
 from django.db import connection, transaction
+from pytest_django import DjangoAssertNumQueries
 
 from billing import links, receipts, waking
 from billing.models import Customer, LinkEvent, PaymentLink
@@ -349,3 +350,11 @@ def test_a_worker_is_woken_with_an_id_and_nothing_else(kari: Customer, valkey_ur
     client.close()
     assert task["headers"]["task"] == "messaging.deliver"
     assert task["headers"]["argsrepr"] == f"({message.pk},)"
+
+
+def test_writing_a_message_down_is_one_statement(
+    kari: Customer, link: PaymentLink, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    said = {"operator": kari.operator, "customer": kari, "template": "on", "context": {}, "now": NOW, "link": link}
+    with django_assert_num_queries(1):
+        assert messages.queue(reference="on:1", **said)  # type: ignore[arg-type]
