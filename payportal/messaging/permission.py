@@ -126,6 +126,9 @@ def _pointless(message: Message, now: datetime) -> Never | None:
 
         reason = reminders.still_wanted(message, now)
         return Never(reason) if reason else None
+    if message.template == "link" and message.link and message.context.get("may_wait"):
+        # A campaign's: nobody asked for it, and it may have waited for a night.
+        return None if invoices.owed(message.customer_id, message.link.currency).exists() else Never("paid")
     if message.template == "late_fee":
         is_owed = invoices.owed(message.customer_id, message.context.get("currency", "")).exists()
         return None if is_owed else Never("paid")

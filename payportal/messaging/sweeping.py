@@ -9,7 +9,7 @@ from django.db.models.functions import Cast, Concat
 
 from activation.models import Activation, ActivationJob
 from billing.models import Payment
-from payportal.messaging import messages, subscribers
+from payportal.messaging import draining, messages, subscribers
 from payportal.messaging.models import Message
 
 log = structlog.get_logger(__name__)
@@ -26,7 +26,12 @@ def sweep(now: datetime, look_back: timedelta = LOOK_BACK) -> int:
     write_missing(now, now - look_back)
     begun = time.monotonic()
     sent = 0
-    for message_id in messages.due(now, BATCH):
+    waiting = messages.due(now, BATCH)
+    if len(waiting) == BATCH:
+        draining.begin(now)
+        # What is tried again has waited less long than a campaign, and may be what somebody waits for.
+        waiting = list(dict.fromkeys(messages.newest_due(now, BATCH // 4) + waiting))
+    for message_id in waiting:
         elapsed = time.monotonic() - begun
         if elapsed > LONGEST_SECONDS:
             log.warning("sweep_cut_short", sweep="messaging")

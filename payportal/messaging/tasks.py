@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from billing.lib.time_limit import within
-from payportal.messaging import carriers, messages, recalling, reminding, sweeping
+from payportal.messaging import carriers, draining, messages, recalling, reminding, sweeping
 
 
 @shared_task(name=messages.DELIVER)
@@ -18,6 +18,12 @@ def deliver(*message_ids: int) -> None:
 def sweep() -> None:
     """Finish what was left lying; beat wakes this."""
     sweeping.sweep(timezone.now())
+
+
+@shared_task(name=draining.TASK)
+def drain(lane: int, until: float) -> None:
+    """Send some of a long queue and go to the end of the line; the sweep and campaigns wake this."""
+    draining.turn(lane, until, timezone.now())
 
 
 @shared_task(name="messaging.check_carriers")
