@@ -11,7 +11,8 @@ import pytest
 from payportal.demo.places import CHECKOUT
 
 SMALL = {
-    "page": ["--seconds", "0.3", "--rounds", "1", "--connections", "4", "--looks", "2"],
+    "page": ["--seconds", "0.3", "--rounds", "1", "--connections", "4"],
+    "link": ["--seconds", "0.3", "--rounds", "1", "--connections", "4", "--looks", "2", "--customers", "30", "60"],
     "settle": ["--webhooks", "20", "--payments", "4", "--rounds", "1", "--connections", "4"],
     "activate": ["--jobs", "10", "--rounds", "1"],
 }

@@ -90,15 +90,15 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
     return _request("POST", path, headers, body)
 
 
-def rate_for(port: int, request: bytes, *, seconds: float, connections: int) -> Rate:
-    """Requests answered 200, the same one again and again. SystemExit for any other answer."""
+def rate_for(port: int, request: bytes, *, seconds: float, connections: int, status: int = 200) -> Rate:
+    """Requests answered so, the same one again and again. SystemExit for any other answer."""
     until = time.perf_counter() + seconds
 
     def endless() -> Iterator[bytes]:
         while time.perf_counter() < until:
             yield request
 
-    return _rate(port, [endless] * connections)
+    return _rate(port, [endless] * connections, status)
 
 
 def rate_of(port: int, requests: Sequence[bytes], *, connections: int) -> Rate:
@@ -106,7 +106,7 @@ def rate_of(port: int, requests: Sequence[bytes], *, connections: int) -> Rate:
     return _rate(port, [lambda part=part: iter(requests[part::connections]) for part in range(connections)])
 
 
-def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]]) -> Rate:
+def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]], status: int = 200) -> Rate:
     statuses: Counter[int] = Counter()
     lock = threading.Lock()
 
@@ -125,9 +125,9 @@ def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]]) -> Rate:
     for thread in threads:
         thread.join()
     took = time.perf_counter() - began
-    if set(statuses) != {200}:
-        raise SystemExit(f"answers were not all 200: {dict(statuses)}")
-    return Rate(statuses[200], took)
+    if set(statuses) != {status}:
+        raise SystemExit(f"answers were not all {status}: {dict(statuses)}")
+    return Rate(statuses[status], took)
 
 
 def _request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:

@@ -7,6 +7,7 @@ answered by the same views without any middleware.
 import json
 import os
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ settings.MIDDLEWARE = _with_middleware
 
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.shortcuts import get_object_or_404, render  # noqa: E402
+from django.template.loader import render_to_string  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from django.views.decorators.csrf import csrf_exempt  # noqa: E402
@@ -34,7 +36,7 @@ from django.views.decorators.http import require_POST  # noqa: E402
 from activation.models import Activation, Package  # noqa: E402
 from billing.models import AuditEntry, GatewayEvent, Invoice, PaymentLink  # noqa: E402
 from payportal import urls  # noqa: E402
-from payportal.pages import sheets  # noqa: E402
+from payportal.pages import sheets, shell  # noqa: E402
 
 # Without CommonMiddleware nobody else says so, and gunicorn would send chunks.
 NOTHING = {"Content-Length": "0"}
@@ -70,6 +72,22 @@ def page(request: HttpRequest, selector: str) -> HttpResponse:
     return render(request, "plain_page.html", context)
 
 
+def refusal(request: HttpRequest) -> HttpResponse:
+    """One sentence for everybody."""
+    return HttpResponse("This link no longer works.", status=404)
+
+
+def refusal_page(request: HttpRequest) -> HttpResponse:
+    """A page of payportal's size for everybody: it is there already, and has no form and no token."""
+    return HttpResponse(_page_of_refusal(), status=404)
+
+
+@cache
+def _page_of_refusal() -> bytes:
+    frame = shell.Frame("en", False, sheets.of_kind("plain").css, None, "", ())
+    return render_to_string("pages/gone.html", {"frame": frame}).encode()
+
+
 @csrf_exempt
 @require_POST
 def two_inserts(request: HttpRequest) -> HttpResponse:
@@ -103,6 +121,8 @@ def _insert_event(request: HttpRequest) -> None:
 
 urlpatterns = [
     path("plain/page/<str:selector>", page),
+    path("plain/refusal", refusal),
+    path("plain/refusal-page", refusal_page),
     path("plain/webhook", two_inserts),
     path("bare/webhook", two_inserts),
     path("bare/webhook-of-one", one_insert),
