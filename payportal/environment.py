@@ -96,6 +96,9 @@ def database(url: str, *, pool: int, timeout_seconds: int) -> dict[str, Any]:
 def celery_broker(url: str) -> str:
     """Kombu's spelling of a Redis address: it calls a Unix socket ``redis+socket``."""
     parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss", "unix"):
+        # Kombu would take it for the name of a RabbitMQ and look for that for minutes.
+        raise ImproperlyConfigured("REDIS_URL must be a redis://, rediss:// or unix:// address")
     if parts.scheme != "unix":
         return url
     database_number = parse_qs(parts.query).get("db", ["0"])[-1]

@@ -295,7 +295,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-LOGGING = logs.configure(env.str("LOG_LEVEL", "INFO"))
+LOGGING = logs.configure(
+    env.str("LOG_LEVEL", "INFO", validate=environment.one_of("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+)
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_USER_ID_FIELD = None

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 
 import django
+import redis
 from django.conf import settings
 from django.core.management import call_command
+from django.db import OperationalError, connection
 
 from payportal import catalogs
 
@@ -37,10 +39,23 @@ def collect_static() -> None:
     stamp.write_text(found)
 
 
+def check_services() -> None:
+    """End with one line when a service that the environment names doesn't answer; our own have answered before."""
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        sys.exit(f"DATABASE_URL does not answer: {str(error).splitlines()[0]}")
+    try:
+        redis.from_url(settings.REDIS_URL, socket_connect_timeout=3, socket_timeout=3).ping()
+    except redis.RedisError as error:
+        sys.exit(f"REDIS_URL does not answer: {error}")
+
+
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "payportal.settings")
     catalogs.compile_all()
     django.setup()
+    check_services()
     call_command("migrate", interactive=False, verbosity=0)
     collect_static()
     call_command("demo_load", admin_password_file=Path(sys.argv[1]), verbosity=0)

@@ -152,7 +152,7 @@ class Supervisor:
         finally:
             stop(process, signal.SIGTERM, 5)
         if process.returncode != 0:
-            raise DemoError(f"the database could not be made ready: {last_line(command.log)} (see {command.log})")
+            raise DemoError(f"the data could not be made ready: {last_line(command.log)} (see {command.log})")
         said = json.loads(last_line(command.output))
         # It holds a link: a secret.
         command.output.unlink()

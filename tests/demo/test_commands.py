@@ -162,6 +162,22 @@ def test_manage_without_django_says_what_makes_the_venv(checkout: Path) -> None:
     assert done.stderr.splitlines() == ["manage.py: Django is not installed: run bin/demo once, it makes .venv"]
 
 
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [("DATABASE_URL", "postgres://nobody@127.0.0.1:1/nothing"), ("REDIS_URL", "redis://127.0.0.1:1/0")],
+)
+def test_a_service_of_the_environment_that_does_not_answer_is_named_at_once(name: str, address: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "payportal.demo.setup_data", "no such file"],
+        env={**os.environ, "PAYPORTAL_MODE": "demo", "DJANGO_SETTINGS_MODULE": "payportal.settings", name: address},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"{name} does not answer: ")
+
+
 def test_ipv6_is_in_brackets_in_links() -> None:
     assert addresses.in_url("::1") == "[::1]"
     assert addresses.in_url("127.0.0.1") == "127.0.0.1"

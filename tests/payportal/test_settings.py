@@ -46,6 +46,8 @@ def test_a_complete_production_starts() -> None:
         ),
         ({"DATABASE_URL": "sqlite:///db.sqlite3"}, "DATABASE_URL must be a postgres:// address"),
         ({"PAYPORTAL_MODE": "staging"}, "staging"),
+        ({"REDIS_URL": "nonsense"}, "REDIS_URL must be a redis://, rediss:// or unix:// address"),
+        ({"LOG_LEVEL": "LOUD"}, "'LOUD' is none of DEBUG, INFO"),
     ],
 )
 def test_a_mistaken_production_does_not_start_and_says_why(changes: dict[str, str | None], words: str) -> None:
