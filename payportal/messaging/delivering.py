@@ -115,8 +115,7 @@ def _send(handover: Handover, channel: Channel, outgoing: Outgoing, now: datetim
     try:
         channel_reference = channel.send(ready)
     except NotSent as error:
-        if isinstance(error, (BadKeys, NoCredit)):
-            carriers.raise_alarm(handover.channel, handover.account, error, now)
+        _alarm(handover, error, now)
         return outcomes.not_sent(handover, error, now)
     except Refused as error:
         return outcomes.refused(handover, error, now)
@@ -154,10 +153,17 @@ def _ask(message: Message, channel: Channel, now: datetime) -> bool:
     except CannotTell:
         return outcomes.nobody_knows(handover, now)
     except Exception as error:
+        _alarm(handover, error, now)
         return outcomes.unclear(handover, str(error) if isinstance(error, SendUnknown) else type(error).__name__, now)
     if channel_reference is None:
         return outcomes.never_arrived(handover, now)
     return outcomes.accepted(handover, channel_reference, now)
+
+
+def _alarm(handover: Handover, error: Exception, now: datetime) -> None:
+    """What every message of this account would meet is seen by a person."""
+    if isinstance(error, (BadKeys, NoCredit)):
+        carriers.raise_alarm(handover.channel, handover.account, error, now)
 
 
 def _callback(handover: Handover) -> str:

@@ -31,6 +31,8 @@ FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(hours=1)
 # With doubling pauses this is about seven hours: after that, news of a payment is no news.
 ATTEMPT_LIMIT = 14
+# How long a receipt may take to tell what the carrier can't be asked, before the message is sent once more.
+PATIENCE = timedelta(minutes=2)
 # What a sent message is called on the timeline of the link it belongs to; its detail is the channel.
 TIMELINE_KINDS = {
     "link": "sent",
@@ -139,7 +141,10 @@ def nobody_knows(handover: Handover, now: datetime) -> bool:
         if row.outcome not in OPEN:
             return False
         is_again = policies.of(message.operator).on_unknown == MessagingPolicy.OnUnknown.AGAIN
-        if is_again and not message.handovers.filter(outcome=Outcome.GIVEN_UP).exists():
+        if is_again and now < row.at + PATIENCE:
+            _end(row, Outcome.UNKNOWN, "it may have arrived; a receipt may tell", now)
+            _again(message, Status.UNKNOWN, row.error, row.at + PATIENCE)
+        elif is_again and not message.handovers.filter(outcome=Outcome.GIVEN_UP).exists():
             _end(row, Outcome.GIVEN_UP, "it may have arrived; sent once more as the policy says", now)
             _again(message, Status.QUEUED, "", now)
             waking.on_commit(DELIVER, message.pk)

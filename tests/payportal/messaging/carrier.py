@@ -39,7 +39,7 @@ Word = Literal[
     "dies before",
     "dies after",
 ]
-Answer = Literal["tells", "cannot", "silent", "dies"]
+Answer = Literal["tells", "cannot", "silent", "dies", "bad keys"]
 SLOW_DOWN_SECONDS = 900
 
 
@@ -110,6 +110,8 @@ class PlayedCarrier(Channel):
             raise CannotTell
         if self.answer == "silent":
             raise SendUnknown("time-out")
+        if self.answer == "bad keys":
+            raise BadKeys("401")
         if self.answer == "dies":
             raise WorkerDied
         found = [copy.reference for copy in self.copies if copy.outgoing.handover == question.handover]

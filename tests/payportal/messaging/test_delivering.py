@@ -161,6 +161,29 @@ def test_where_the_policy_says_so_it_is_sent_once_more_and_no_more(kari: Custome
     assert carriers.calls() == (2, 0)
 
 
+def test_before_it_is_sent_once_more_a_receipt_has_time_to_tell(kari: Customer, carriers: Carriers) -> None:
+    speak(kari, carriers.first.code, on_unknown="again")
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["lost"], "cannot"
+    delivering.deliver(message.pk, NOW)
+    delivering.deliver(message.pk, LATER)
+    assert outcomes_of(message) == [Outcome.UNKNOWN]
+    soon = message.handovers.get().at + outcomes.PATIENCE
+    assert delivering.due(soon - timedelta(seconds=5), 10) == []
+    delivering.deliver(message.pk, soon)
+    assert delivering.deliver(message.pk, soon + timedelta(seconds=5))
+    assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.ACCEPTED]
+
+
+def test_keys_that_went_bad_are_an_alarm_when_asking_too(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["taken"], "bad keys"
+    delivering.deliver(message.pk, NOW)
+    delivering.deliver(message.pk, LATER)
+    assert Alarm.objects.get().kind == "bad_keys"
+    assert outcomes_of(message) == [Outcome.UNKNOWN]
+
+
 def test_the_question_has_all_that_a_carrier_could_find_it_by(kari: Customer, carriers: Carriers) -> None:
     message = write(kari)
     carriers.first.words = ["taken"]

@@ -199,7 +199,7 @@ def test_the_failure_of_a_sending_that_was_given_up_says_nothing_of_the_next_one
     at = NOW
     for _ in range(3):
         delivering.deliver(made.pk, at)
-        at += timedelta(minutes=1)
+        at += timedelta(minutes=5)
     assert take(carrier.receipt("undelivered", 0)) == 1
     made.refresh_from_db()
     assert (made.status, made.channel) == (Status.SENT, carrier.code)
