@@ -4,14 +4,13 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0005_links_proof_alarms_fees'),
+        ("billing", "0005_links_proof_alarms_fees"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='invoice',
-            index=models.Index(fields=['due_on'], name='invoice_by_due_date'),
+            model_name="invoice",
+            index=models.Index(fields=["due_on"], name="invoice_by_due_date"),
         ),
     ]
