@@ -8,7 +8,7 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.middleware.csrf import get_token
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from billing import links, pins
 from billing.pins import Checked
@@ -52,13 +52,16 @@ def pin(request: LinkRequest) -> HttpResponse:
     return response
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
+@access.no_robots
 @access.link_required
 def send_code(request: LinkRequest) -> HttpResponse:
     """Send a one-time code to the number on file: never to another, never showing it, and saying the same if none is.
 
-    Closed while Valkey can't count: the PIN goes on.
+    Closed while Valkey can't count: the PIN goes on. A GET (a tab restored, another language chosen) sends nothing.
     """
+    if request.method == "GET":
+        return ask(request, "")
     link, now = request.link, timezone.now()
     try:
         allowed = all(limits.allow(scope, str(link.pk), per=per) for scope, per in CODE_LIMITS)

@@ -1,5 +1,6 @@
 """Proving to be the customer on a link's page: where an operator asks, how it is tried, and what nobody learns."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -85,8 +86,6 @@ def test_a_wrong_pin_and_no_pin_at_all_are_answered_alike(pinned: PaymentLink, p
 
 def extract(content: bytes) -> str:
     """A page without its CSRF tokens, which differ each time."""
-    import re
-
     return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", content.decode())
 
 
@@ -183,6 +182,25 @@ def test_a_code_is_asked_for_once_a_minute_and_the_answer_is_always_the_same(
     assert extract(first.content) == extract(second.content)
     assert Message.objects.filter(template="pin_code").count() == 1
     assert kinds(pinned).count("code_sent") == 1
+
+
+def test_the_address_of_the_code_is_no_dead_end_and_looking_at_it_sends_nothing(
+    pinned: PaymentLink, phone: Client
+) -> None:
+    """A phone that restores the tab, and who picks another language on the page, ask for it without posting."""
+    phone.get(links.path(pinned))
+    shown = phone.get(f"/p/{pinned.selector}/code?lang=nb")
+    assert shown.status_code == 200
+    assert f'action="/p/{pinned.selector}/pin"' in shown.content.decode()
+    assert not Message.objects.exists()
+    assert "code_sent" not in kinds(pinned)
+
+
+def test_the_heading_comes_first_on_its_slip(pinned: PaymentLink, phone: Client) -> None:
+    """What comes first has no space above it: a hidden field there would push the heading down."""
+    phone.get(links.path(pinned))
+    asked = phone.get(f"/p/{pinned.selector}/pin").content.decode()
+    assert re.search(r'<form class="slip"[^>]*>\s*<h1>', asked)
 
 
 def test_the_code_that_was_sent_opens(pinned: PaymentLink, phone: Client, now: datetime) -> None:
