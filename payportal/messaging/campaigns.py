@@ -6,13 +6,12 @@ a crash or one beside it sends nobody anything twice; links and messages are mad
 Opt-outs, consent and quiet hours are looked at when a message is sent (payportal.messaging.permission).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
 
 from billing import links
 from billing.invoices import local_date
@@ -52,7 +51,7 @@ class Campaign:
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the customers so far. ``queued`` and ``told_before`` count messages: one for each currency."""
+    """What became of the ``customers`` so far; ``queued`` and ``told_before`` count messages, one for each currency."""
 
     customers: int = 0
     queued: int = 0
@@ -65,77 +64,75 @@ class Tally:
 def run(campaign: Campaign, now: datetime, references: Iterable[str] | None = None) -> Iterator[Tally]:
     """Queue the messages, batch by batch; after each the same tally, brought up to date.
 
-    ``references`` are the operator's own keys of customers; without them all who owe are meant.
+    ``references`` are the operator's own keys of customers; without them all are meant.
     """
     tally = Tally()
-    for keys in _batches(campaign, now, references, tally):
+    for keys in _batches(campaign, references, tally):
         with transaction.atomic():
-            # One at a time for each customer: a run beside this one waits here and then sees what was written.
-            locked = _customers(campaign, keys).select_for_update(no_key=True)
-            _queue(campaign, _chosen(campaign, list(locked), now, tally), now)
+            owed = _owed(campaign, keys, now, tally)
+            # One at a time for each customer, in one order: a run beside this one waits here, and then sees what was
+            # written.
+            customers = Customer.objects.filter(pk__in=owed.keys()).order_by("pk").select_for_update(no_key=True)
+            _queue(campaign, _chosen(campaign, list(customers), owed, tally), now)
         yield tally
 
 
 def plan(campaign: Campaign, now: datetime, references: Iterable[str] | None = None) -> Iterator[Tally]:
     """What ``run`` would do now; nothing is written."""
     tally = Tally()
-    for keys in _batches(campaign, now, references, tally):
-        _chosen(campaign, list(_customers(campaign, keys)), now, tally)
+    for keys in _batches(campaign, references, tally):
+        owed = _owed(campaign, keys, now, tally)
+        _chosen(campaign, list(Customer.objects.filter(pk__in=owed.keys())), owed, tally)
         yield tally
 
 
-def size(campaign: Campaign, now: datetime) -> int:
-    """How many customers it concerns."""
-    return _owing(campaign, now).count()
+def size(campaign: Campaign) -> int:
+    """How many customers are gone through without a list."""
+    return Customer.objects.filter(operator=campaign.operator).count()
 
 
-def _owing(campaign: Campaign, now: datetime) -> QuerySet[Customer]:
-    bills = campaign.owed(now).filter(account__customer=OuterRef("pk"))
-    return Customer.objects.filter(Exists(bills), operator=campaign.operator)
+def _batches(campaign: Campaign, references: Iterable[str] | None, tally: Tally) -> Iterator[Sequence[int]]:
+    """Keys of customers, a batch at a time.
 
-
-def _batches(
-    campaign: Campaign, now: datetime, references: Iterable[str] | None, tally: Tally
-) -> Iterator[Sequence[int]]:
-    """Keys of customers, a batch at a time."""
+    Whether they owe anything is asked of each batch: asked of all at once, that takes a second or an hour, depending on
+    PostgreSQL's statistics, and after a large import those are old.
+    """
+    everybody = Customer.objects.filter(operator=campaign.operator)
     if references is not None:
         rest = iter(references)
         while wanted := set(islice(rest, BATCH)):
-            known = Customer.objects.filter(operator=campaign.operator, reference__in=wanted)
-            keys = list(known.values_list("pk", flat=True))
+            keys = list(everybody.filter(reference__in=wanted).values_list("pk", flat=True))
             tally.unknown += len(wanted) - len(keys)
             yield keys
         return
     last = 0
-    while keys := list(_owing(campaign, now).filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
+    while keys := list(everybody.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:BATCH]):
         yield keys
         last = keys[-1]
 
 
-def _customers(campaign: Campaign, keys: Sequence[int]) -> QuerySet[Customer]:
-    """In the order of their keys: of two runs that want the same, one waits for the other."""
-    return Customer.objects.filter(pk__in=keys).order_by("pk")
+def _owed(campaign: Campaign, keys: Sequence[int], now: datetime, tally: Tally) -> dict[int, list[str]]:
+    """Who of a batch owes something of it, and in which currencies."""
+    bills = campaign.owed(now).filter(account__customer__in=keys)
+    owed: dict[int, list[str]] = {}
+    for key, currency in sorted(set(bills.values_list("account__customer_id", "currency"))):
+        owed.setdefault(key, []).append(currency)
+    tally.customers += len(keys)
+    tally.nothing_owed += len(keys) - len(owed)
+    return owed
 
 
 def _chosen(
-    campaign: Campaign, customers: Sequence[Customer], now: datetime, tally: Tally
+    campaign: Campaign, customers: Sequence[Customer], owed: Mapping[int, Sequence[str]], tally: Tally
 ) -> list[tuple[Customer, str]]:
-    """Who of a batch gets a message, and in which currency they owe; the others are counted."""
-    by_key = {customer.pk: customer for customer in customers}
-    owed = campaign.owed(now).filter(account__customer__in=by_key)
-    pairs = set(owed.values_list("account__customer_id", "currency"))
-    told = set(
-        Message.objects.filter(reference__in=[campaign.reference(*pair) for pair in pairs]).values_list(
-            "reference", flat=True
-        )
-    )
-    tally.customers += len(customers)
-    tally.nothing_owed += len(by_key.keys() - {key for key, _currency in pairs})
+    """Who gets a message, and in which currency they owe; the others are counted."""
+    pairs = [(customer, currency) for customer in customers for currency in owed[customer.pk]]
+    references = [campaign.reference(customer.pk, currency) for customer, currency in pairs]
+    told = set(Message.objects.filter(reference__in=references).values_list("reference", flat=True))
     reaches = channels.get(campaign.operator.channel).reaches
     chosen = []
-    for key, currency in sorted(pairs):
-        customer = by_key[key]
-        if campaign.reference(key, currency) in told:
+    for (customer, currency), reference in zip(pairs, references, strict=True):
+        if reference in told:
             tally.told_before += 1
         elif not getattr(customer, reaches):
             tally.no_address += 1

@@ -72,7 +72,7 @@ class Command(BaseCommand):
         self._say(name, total, "would be queued" if dry_run else "queued")
 
     def _one(self, campaign: Campaign, now: datetime, path: Path | None, *, dry_run: bool) -> Counter[str]:
-        size = sum(1 for _line in _lines(path)) if path else campaigns.size(campaign, now)
+        size = sum(1 for _line in _lines(path)) if path else campaigns.size(campaign)
         show = Progress(f"{campaign.name}, {campaign.operator.code}", size)
         go_through = campaigns.plan if dry_run else campaigns.run
         tally = campaigns.Tally()
