@@ -16,6 +16,8 @@ class Customer(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        # Whoever writes back is known by the number alone.
+        indexes = [models.Index(fields=["phone"], condition=~models.Q(phone=""), name="customer_by_phone")]
         constraints = [models.UniqueConstraint(fields=["operator", "reference"], name="customer_reference_once")]
 
     def __str__(self) -> str:
