@@ -118,8 +118,15 @@ def _charged(occurrence: Occurrence, now: datetime) -> int:
 
 def _no_fee(occurrence: Occurrence, bill: Invoice, now: datetime) -> str:
     """Why this bill bears no fee now, as a code."""
+    if not _is_in_the_rules_currency(occurrence):
+        return "other_currency"
     today = occurrence.due_on + timedelta(days=occurrence.rule.days)
     return fees.why_not(bill, today) or ("" if _notice(occurrence, bill, now) else "no_notice")
+
+
+def _is_in_the_rules_currency(occurrence: Occurrence) -> bool:
+    """A rule's fee is a sum in its operator's currency: the same number in another one is another sum."""
+    return occurrence.currency == occurrence.customer.operator.currency
 
 
 def _notice(occurrence: Occurrence, bill: Invoice, now: datetime) -> fees.Notice | None:
@@ -151,6 +158,8 @@ def _could_be_paid(occurrence: Occurrence, since: datetime, now: datetime) -> bo
 
 def _announced_fee(occurrence: Occurrence) -> dict[str, object]:
     """What a friendly reminder says of the fee that will follow, if the operator has one in force."""
+    if not _is_in_the_rules_currency(occurrence):
+        return {}
     later = ReminderRule.objects.filter(
         operator_id=occurrence.rule.operator_id, is_active=True, fee_amount__gt=0, days__gt=occurrence.rule.days
     )

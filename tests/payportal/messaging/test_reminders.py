@@ -265,6 +265,20 @@ def test_a_notice_that_came_too_late_is_none(bill: Invoice, operator: Operator, 
     assert not LateFee.objects.exists()
 
 
+def test_a_fee_is_a_sum_in_the_operators_currency_alone(
+    kari: Customer, entity: LegalEntity, operator: Operator, carrier: PlayedCarrier
+) -> None:
+    """35 kroner are not 35 euros: who owes those is told of no fee and pays none."""
+    world.bill(world.account(kari, entity), due_on=DUE, currency="EUR")
+    fee_rule(operator)
+    remind_until(carrier, 40)
+    assert len(carrier.copies) == 4
+    assert not LateFee.objects.exists()
+    assert not any("fee" in message.context for message in Message.objects.all())
+    [decision] = [each for each in reminding.plan(DUE + 28 * DAY) if each.occurrence.rule.code == "fee"]
+    assert decision.reason == "other_currency"
+
+
 def test_without_a_link_that_worked_there_is_no_fee(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
     fee_rule(operator)
     for day in DAYS:

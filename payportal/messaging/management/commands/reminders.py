@@ -21,6 +21,7 @@ REASONS = {
     "unreachable": "that number can't be reached there",
     "capped": "they have heard enough from us these days",
     "link_ended": "the link was withdrawn",
+    "other_currency": "the fee is a sum in the operator's currency, and the bill is in another",
     "no_notice": "no notice of the fee was delivered two weeks before, with a link that worked",
     "not_late_enough": "it is not two weeks late",
     "charged_before": "a fee was charged for it before",
