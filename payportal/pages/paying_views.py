@@ -32,6 +32,9 @@ def state(request: LinkRequest, selector: str) -> JsonResponse:
     if link is None:
         return _json({"known": False, "go": None})
     request.link = link
+    if proof.is_wanted(request, Action.OPEN):
+        # A payment's own page names what was bought: until the PIN was typed this says no more than the page does.
+        return _json({"known": True, "go": f"/p/{link.selector}/"})
     found = checkout_page.payments_of(link)
     if found.own_open:
         asking.ask(found.own_open, timezone.now())

@@ -4,13 +4,15 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from pytest_django import Settings
 
-from billing import links, pins
+from billing import links, payments, pins
 from billing.models import AccountPin, Invoice, LinkEvent, Payment, PaymentLink, PinTries, ProofRule
 from billing.proofs import Action
 from payportal.messaging.models import Message
+from payportal.pages import operators
 from tests import threads
 from tests.payportal.pages.conftest import PHONE
 
@@ -105,8 +107,6 @@ def test_a_sum_above_the_operators_limit_asks(pinned: PaymentLink, phone: Client
     rule(pinned, Action.PAY, amount_from=100000)
     assert "Is it you?" in phone.get(links.path(pinned)).content.decode()
     ProofRule.objects.update(amount_from=200000)
-    from payportal.pages import operators
-
     operators.forget()
     assert "To pay now" in phone.get(links.path(pinned)).content.decode()
 
@@ -120,6 +120,21 @@ def test_paying_without_the_proof_writes_nothing(pinned: PaymentLink, phone: Cli
     assert answer.status_code == 409
     assert answer.json()["go"] == f"/p/{pinned.selector}/pin?for=pay"
     assert not Payment.objects.exists()
+
+
+def test_where_opening_asks_the_script_is_told_of_no_payment(pinned: PaymentLink, phone: Client, now: datetime) -> None:
+    """A status page names what was bought and how; the script's question needs no page to be asked."""
+    with transaction.atomic():
+        bills = list(Invoice.objects.of_customer(pinned.customer_id, "NOK").owed())
+        payment = payments.start(link=pinned, invoices=bills, amount_shown=104700, now=now)
+    Payment.objects.filter(pk=payment.pk).update(status=Payment.Status.PROCESSING)
+    phone.get(links.path(pinned))
+    assert phone.get(f"/p/{pinned.selector}/state").json()["go"].startswith("/s/")
+    rule(pinned, Action.OPEN)
+    operators.forget()
+    answer = phone.get(f"/p/{pinned.selector}/state")
+    assert answer.json() == {"known": True, "go": f"/p/{pinned.selector}/"}
+    assert not answer.cookies
 
 
 def test_packages_are_offered_after_the_proof_where_contracting_asks(pinned: PaymentLink, phone: Client) -> None:
