@@ -18,6 +18,8 @@ from tests import world
     [
         ("GET /p/AAAAAAAAAAA/BBBBBBBBBBBBBBBBBBBBBBBBBBB", "GET /p/…"),
         ("went to /r/CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC then", "went to /r/… then"),
+        ("carrier fetched /q/AAAAAAAAAAA/BBBBBBBBBBBBBBBBBBBBBBBBBBB.jpg", "carrier fetched /q/….jpg"),
+        ("POST /webhooks/exotel_sms/default?t=ab12-CD_34&x=1", "POST /webhooks/exotel_sms/default?t=…&x=1"),
         ("pi_3Abc_secret_Xyz123", "pi_3Abc_secret_…"),
         ("key sk_test_abc123 and whsec_abc123", "key sk_test_… and whsec_…"),
         ("card 4242 4242 4242 4242 refused", "card … refused"),
