@@ -124,6 +124,8 @@ def show_campaigns(sizes: Sequence[int], now: datetime) -> None:
 
 def fill_up(size: int, now: datetime) -> None:
     """So many customers in all of the first operator, each with a bill."""
+    from django.db import connection
+
     from billing.models import BillingAccount, Customer, Invoice, LegalEntity
 
     entity = LegalEntity.objects.filter(operator__is_default=True).earliest("pk")
@@ -151,6 +153,9 @@ def fill_up(size: int, now: datetime) -> None:
             )
             for account in accounts
         )
+    with connection.cursor() as cursor:
+        # As autovacuum would soon; the embedded PostgreSQL has none.
+        cursor.execute("ANALYZE")
 
 
 def _campaign(how: str, size: int) -> dict[str, Any]:
