@@ -96,6 +96,7 @@ def _begin(message: Message, channel: Channel, outgoing: Outgoing, now: datetime
             if not claims.ours(message).update(claimed_until=now + claims.LEASE):
                 return None
             handover.save(force_insert=True)
+            outcomes.note_way(message, channel.code)
     except IntegrityError:
         # Another hand-over may still arrive: that one is asked about first.
         log.error("handover_not_first", message=message.pk)

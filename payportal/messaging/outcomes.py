@@ -33,6 +33,8 @@ LONGEST_PAUSE = timedelta(hours=1)
 ATTEMPT_LIMIT = 14
 # How long a receipt may take to tell what the carrier can't be asked, before the message is sent once more.
 PATIENCE = timedelta(minutes=2)
+# After a time-out: a carrier that says it has no such message may be just taking it, for so long.
+SETTLES = timedelta(minutes=1)
 # What a sent message is called on the timeline of the link it belongs to; its detail is the channel.
 TIMELINE_KINDS = {
     "link": "sent",
@@ -125,9 +127,15 @@ def unclear(handover: Handover, error: str, now: datetime) -> bool:
 
 @transactions.whole
 def never_arrived(handover: Handover, now: datetime) -> bool:
-    """Asked, the carrier says that it has no such message: it is sent again at once."""
+    """Asked, the carrier says that it has no such message: it is sent again at once.
+
+    After a time-out that is asked again until the carrier must have read what it was sent. A worker that died was
+    silent for a whole lease before anybody asked.
+    """
     with _locked(handover) as (message, row):
-        if row.outcome in OPEN:
+        if row.outcome == Outcome.UNKNOWN and now < row.at + SETTLES:
+            _again(message, Status.UNKNOWN, row.error, row.at + SETTLES)
+        elif row.outcome in OPEN:
             _end(row, Outcome.NOT_SENT, "never arrived at the carrier", now)
             _again(message, Status.QUEUED, "", now)
             waking.on_commit(DELIVER, message.pk)
@@ -248,13 +256,18 @@ def _raise_outcome(message: Message, row: Handover, outcome: Outcome, now: datet
 
 
 def _tell_sent(message: Message, row: Handover, now: datetime) -> None:
-    """On the timeline; and receipts go out on the channel that the link came by."""
+    """On the timeline; and receipts go out on the channel that the link came by, which may be an earlier one."""
     if not message.link_id:
         return
     if message.template in TIMELINE_KINDS:
         links.note(message.link_id, TIMELINE_KINDS[message.template], now, message.payment_id, detail=row.channel)
-    if occasions.opens_link(message.template):
-        PaymentLink.objects.filter(pk=message.link_id).exclude(via=row.channel).update(via=row.channel)
+    note_way(message, row.channel)
+
+
+def note_way(message: Message, channel: str) -> None:
+    """Which way it comes, on the link that it brings. A PIN may be asked for by that: known before it arrives."""
+    if message.link_id and occasions.opens_link(message.template):
+        PaymentLink.objects.filter(pk=message.link_id).exclude(via=channel).update(via=channel)
 
 
 def _fail_for_good(message: Message, row: Handover, outcome: Outcome, error: Refused, now: datetime) -> None:

@@ -175,6 +175,21 @@ def test_before_it_is_sent_once_more_a_receipt_has_time_to_tell(kari: Customer, 
     assert outcomes_of(message) == [Outcome.GIVEN_UP, Outcome.ACCEPTED]
 
 
+def test_a_carrier_that_does_not_know_it_yet_may_still_be_at_it(kari: Customer, carriers: Carriers) -> None:
+    """After a time-out a carrier may take the message a moment after it was asked: its no counts after a minute."""
+    message = write(kari)
+    carriers.first.words = ["lost"]
+    delivering.deliver(message.pk, NOW)
+    soon, settled = NOW + outcomes.FIRST_PAUSE, NOW + outcomes.SETTLES + timedelta(seconds=5)
+    assert not delivering.deliver(message.pk, soon)
+    assert outcomes_of(message) == [Outcome.UNKNOWN]
+    assert delivering.due(soon + timedelta(seconds=20), 10) == []
+    delivering.deliver(message.pk, settled)
+    assert outcomes_of(message) == [Outcome.NOT_SENT]
+    assert delivering.deliver(message.pk, settled)
+    assert carriers.calls() == (2, 0)
+
+
 def test_keys_that_went_bad_are_an_alarm_when_asking_too(kari: Customer, carriers: Carriers) -> None:
     message = write(kari)
     carriers.first.words, carriers.first.answer = ["taken"], "bad keys"

@@ -6,6 +6,7 @@ import pytest
 
 from billing.models import Customer, PaymentLink
 from payportal.messaging import delivering, messages, outcomes
+from payportal.messaging.channels.base import Outgoing
 from payportal.messaging.models import ContactMedium, Handover, Message, MessagingPolicy
 from tests.payportal.messaging.carrier import (
     Carriers,
@@ -157,6 +158,23 @@ def test_receipts_go_out_on_the_channel_that_the_link_came_by(
     assert link.via == "played_sms"
     assert write(kari, "receipt:1", template="receipt", context={}, link=link).channel == "played_sms"
     assert write(kari, "on:1").channel == "played_whatsapp"
+
+
+def test_how_a_link_came_is_known_though_the_carriers_answer_was_lost(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    """A PIN may be asked of links that came by this channel: such a link must not open without it meanwhile."""
+    seen_at_the_carrier = []
+
+    def arrives(outgoing: Outgoing) -> None:
+        seen_at_the_carrier.append(PaymentLink.objects.get(pk=link.pk).via)
+
+    carriers.first.words, carriers.first.meanwhile = ["taken"], arrives
+    message = link_message(kari, link)
+    delivering.deliver(message.pk, NOW)
+    message.refresh_from_db()
+    assert message.status == Status.UNKNOWN
+    assert seen_at_the_carrier == ["played_whatsapp"]
 
 
 def test_a_link_handed_over_by_a_person_has_its_receipt_on_the_operators_channel(
