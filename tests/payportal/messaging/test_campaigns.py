@@ -16,11 +16,11 @@ from django.utils import timezone
 
 from billing import links
 from billing.models import AuditEntry, BillingAccount, Customer, Invoice, LegalEntity, LinkEvent, Operator, PaymentLink
-from payportal.messaging import campaigns, draining, messages, sweeping
+from payportal.messaging import campaigns, draining, messages, sweeping, tasks
 from payportal.messaging.campaigns import Campaign, Tally
 from payportal.messaging.models import Message
 from tests import world
-from tests.payportal.messaging.story import NOW, ScriptedPhone, pay
+from tests.payportal.messaging.story import NOW, ScriptedPhone, pay, write
 from tests.threads import at_once, errors
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -313,6 +313,12 @@ def test_a_drain_ends_by_the_clock(brisvik: Operator, owing: list[Customer], pho
     assert draining.turn(0, NOW.timestamp(), NOW) > 0
     assert client.llen("celery") == 0
     client.close()
+
+
+def test_the_task_takes_a_turn(kari: Customer, phone: ScriptedPhone, valkey_url: str) -> None:
+    write(kari, "on:1", now=timezone.now())
+    tasks.drain(0, 0.0)
+    assert [said.reference for said in phone.arrived] == ["on:1"]
 
 
 def test_behind_a_long_queue_what_is_tried_again_is_not_left(
