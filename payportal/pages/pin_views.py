@@ -20,8 +20,10 @@ from payportal.pages.requests import LinkRequest
 
 log = structlog.get_logger(__name__)
 
-# One code a minute and five an hour for a link, and ten a day for a customer: more are no help to anybody.
-CODE_LIMITS = (("code-link", (1, 60)), ("code-link-hour", (5, 3600)))
+# One code a minute, five an hour and six a day for a link, and ten a day for a customer: more are no help to anybody.
+# Whoever has one link in hand that isn't theirs can't use up what the customer's next one needs.
+LINK_A_DAY = (6, 24 * 3600)
+CODE_LIMITS = (("code-link", (1, 60)), ("code-link-hour", (5, 3600)), ("code-link-day", LINK_A_DAY))
 CUSTOMER_LIMIT = ("code-customer", (10, 24 * 3600))
 LONGEST_TYPED = 16
 

@@ -11,8 +11,9 @@ from pytest_django import Settings
 from billing import links, payments, pins
 from billing.models import AccountPin, Invoice, LinkEvent, Payment, PaymentLink, PinTries, ProofRule
 from billing.proofs import Action
+from payportal import limits
 from payportal.messaging.models import Message
-from payportal.pages import operators
+from payportal.pages import operators, pin_views
 from tests import threads
 from tests.payportal.pages.conftest import PHONE
 
@@ -197,6 +198,22 @@ def test_a_code_is_asked_for_once_a_minute_and_the_answer_is_always_the_same(
     assert extract(first.content) == extract(second.content)
     assert Message.objects.filter(template="pin_code").count() == 1
     assert kinds(pinned).count("code_sent") == 1
+
+
+def test_whoever_holds_one_link_cannot_use_up_the_customers_codes(
+    pinned: PaymentLink, phone: Client, now: datetime
+) -> None:
+    phone.get(links.path(pinned))
+    for _ in range(pin_views.CUSTOMER_LIMIT[1][0]):
+        # As often as a thief likes, hour after hour.
+        limits.allow("code-link-day", str(pinned.pk), per=pin_views.LINK_A_DAY)
+    post(phone, pinned, "code")
+    assert not Message.objects.exists()
+    own = links.create(customer=pinned.customer, currency="NOK", actor="staff:1", now=now)
+    phone.get(links.path(own))
+    post(phone, own, "code")
+    assert Message.objects.get().link == own
+    assert pin_views.LINK_A_DAY[0] < pin_views.CUSTOMER_LIMIT[1][0]
 
 
 def test_the_address_of_the_code_is_no_dead_end_and_looking_at_it_sends_nothing(
