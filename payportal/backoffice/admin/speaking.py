@@ -19,6 +19,21 @@ from payportal.messaging.models import MessagingPolicy, ReminderRule
 # The templates that a rule may say; a fee has words of its own.
 REMINDERS = [("reminder", gettext_lazy("A reminder of a bill"))]
 
+# What can be kept back until a PIN is typed, in words.
+ACTIONS = [
+    (ProofRule.Action.OPEN, gettext_lazy("Opening the link at all")),
+    (ProofRule.Action.PAY, gettext_lazy("Paying")),
+    (ProofRule.Action.DETAILS, gettext_lazy("Seeing every line of a bill")),
+    (ProofRule.Action.DOCUMENTS, gettext_lazy("Seeing documents")),
+    (ProofRule.Action.SAVE_CARD, gettext_lazy("Saving a card")),
+    (ProofRule.Action.CONTRACT, gettext_lazy("Buying a package")),
+]
+
+
+def local_hour() -> forms.TimeInput:
+    """A time of the operator's or its customers' day: the admin's own widget compares it with the reader's clock."""
+    return forms.TimeInput(format="%H:%M", attrs={"type": "time"})
+
 
 def channel_choices(empty: Any) -> list[tuple[str, Any]]:
     """The channels of this site, with what no choice means."""
@@ -48,6 +63,7 @@ class MessagingPolicyForm(forms.ModelForm):
             "cap_messages",
             "cap_days",
         ]
+        widgets = {"quiet_from": local_hour(), "quiet_until": local_hour()}
         labels = {
             "account": gettext_lazy("Account at the carriers"),
             "whatsapp_shows": gettext_lazy("A WhatsApp message shows"),
@@ -82,6 +98,7 @@ class MessagingPolicyInline(SuperusersOnly, admin.StackedInline):
 class ProofRuleForm(forms.ModelForm):
     """A rule that can come true: only what costs something has a sum."""
 
+    action = forms.ChoiceField(label=gettext_lazy("Before"), choices=ACTIONS)
     via = forms.ChoiceField(label=gettext_lazy("Only for links that came by"), required=False)
 
     class Meta:
@@ -116,6 +133,11 @@ class ReminderRuleForm(forms.ModelForm):
     class Meta:
         model = ReminderRule
         fields = ["code", "days", "at", "template", "channel", "fee_amount", "is_active"]
+        widgets = {
+            "at": local_hour(),
+            "code": forms.TextInput(attrs={"size": 8}),
+            "fee_amount": forms.NumberInput(attrs={"class": "vIntegerField"}),
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

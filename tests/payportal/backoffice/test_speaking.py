@@ -8,6 +8,7 @@ from django.utils import timezone
 from billing import alarms, links, pins
 from billing.models import AccountPin, Alarm, AuditEntry, ProofRule
 from payportal.backoffice import roles, timeline
+from payportal.backoffice.admin import speaking
 from payportal.messaging.models import ContactMedium, MessagingPolicy, ReminderRule
 from tests.payportal.backoffice import world
 from tests.payportal.backoffice.test_editing import _operator
@@ -76,6 +77,16 @@ def test_when_a_pin_is_asked_for(root: Client, brisvik: world.House) -> None:
     rule = {"action": "pay", "amount_from": "50000", "via": "email", "is_active": "on"}
     assert change(root, brisvik, **parts("proof_rules", rule)) == 302
     assert ProofRule.objects.get(operator=brisvik.operator).amount_from == 50000
+
+
+def test_the_operators_page_says_in_words_what_is_kept_back_and_when(root: Client, brisvik: world.House) -> None:
+    """The hour of a reminder is the operator's own: no note compares it with the reader's clock."""
+    assert {code for code, _words in speaking.ACTIONS} == set(ProofRule.Action.values)
+    assert change(root, brisvik, **parts("reminder_rules", NUDGE)) == 302
+    page = root.get(reverse("admin:billing_operator_change", args=[brisvik.operator.pk])).content.decode()
+    assert "Seeing every line of a bill" in page
+    assert 'type="time" name="reminder_rules-0-at" value="10:00"' in " ".join(page.split())
+    assert "vTimeField" not in page
 
 
 def test_open_alarms_stand_on_the_first_page_and_are_closed_once(
