@@ -33,8 +33,9 @@ LONGEST_PAUSE = timedelta(hours=1)
 ATTEMPT_LIMIT = 14
 # How long a receipt may take to tell what the carrier can't be asked, before the message is sent once more.
 PATIENCE = timedelta(minutes=2)
-# After a time-out: a carrier that says it has no such message may be just taking it, for so long.
-SETTLES = timedelta(minutes=1)
+# After a time-out: a carrier that says it has no such message may be just taking it, for so long. As long as a worker's
+# lease, after which others ask: with the sweep that follows it all is done within a minute.
+SETTLES = timedelta(seconds=35)
 # What a sent message is called on the timeline of the link it belongs to; its detail is the channel.
 TIMELINE_KINDS = {
     "link": "sent",

@@ -176,7 +176,7 @@ def test_before_it_is_sent_once_more_a_receipt_has_time_to_tell(kari: Customer, 
 
 
 def test_a_carrier_that_does_not_know_it_yet_may_still_be_at_it(kari: Customer, carriers: Carriers) -> None:
-    """After a time-out a carrier may take the message a moment after it was asked: its no counts after a minute."""
+    """After a time-out a carrier may take the message a moment after it was asked: its no counts after a while."""
     message = write(kari)
     carriers.first.words = ["lost"]
     delivering.deliver(message.pk, NOW)
