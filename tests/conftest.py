@@ -12,10 +12,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import environment
 
 pytest_plugins = ["tests.fixtures"]
+# A machine that others use may be slow at anything.
+settings.register_profile("payportal", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("payportal")
 _RUNNING = ExitStack()
 
 

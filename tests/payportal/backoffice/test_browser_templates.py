@@ -14,6 +14,11 @@ SOON = 10_000
 ADD = "/admin/messaging/messagetemplate/add/"
 
 
+@pytest.fixture(autouse=True)
+def _no_texts_yet(brisvik: world.House, solmara: world.House) -> None:
+    MessageTemplate.objects.all().delete()
+
+
 @pytest.fixture(params=[True, False], ids=["script", "no-script"])
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, java_script_enabled=request.param)

@@ -20,6 +20,11 @@ PREVIEW = "/admin/messaging/messagetemplate/preview/"
 MAY = ("view_messagetemplate", "add_messagetemplate", "change_messagetemplate", "delete_messagetemplate")
 
 
+@pytest.fixture(autouse=True)
+def _no_texts_yet(brisvik: world.House, solmara: world.House) -> None:
+    MessageTemplate.objects.all().delete()
+
+
 @pytest.fixture
 def writer(brisvik: world.House) -> Client:
     """Somebody who may write texts, at one operator."""
