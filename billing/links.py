@@ -25,6 +25,8 @@ SELECTOR_BYTES = 8
 EXPIRY_BYTES = 4
 # Whoever opened a link is known again for so long after its end: known, and no more.
 AGAIN_FOR = timedelta(days=30)
+# The address itself is good for asking for so long: messages lie about for months, but not for ever.
+ADDRESS_AGAIN_FOR = timedelta(days=365)
 # Of two askings at once the second gets what the first one made.
 FRESH_FOR = timedelta(minutes=1)
 # However often somebody asks, and whatever became of the counters in Valkey.
@@ -141,6 +143,8 @@ def holder(operator: Operator, selector: str, rest: str, again: str, now: dateti
     was not made here.
     """
     ended = _expiry_of(operator, selector, rest, "link")
+    if ended and ended + ADDRESS_AGAIN_FOR <= now:
+        ended = None
     remembered = _expiry_of(operator, selector, again, "again")
     if remembered and remembered + AGAIN_FOR <= now:
         remembered = None

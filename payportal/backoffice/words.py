@@ -120,6 +120,7 @@ REASONS: dict[str, Promise] = {
     "capped": _("they have heard enough from us these days"),
     "paid": _("it was paid meanwhile"),
     "paying": _("they are paying just now"),
+    "too_late": _("it came too late to be of use"),
     "link_ended": _("the link has ended"),
     "card_declined": _("the bank said no"),
     "generic_decline": _("the bank said no"),

@@ -35,7 +35,8 @@ def stop(channel: Channel, account: str, address: str, now: datetime) -> bool:
     address = normal(address)
     is_news = False
     with transaction.atomic():
-        for operator in _speaking_through(channel, account, address):
+        # In one order: of two at once, one waits for the other.
+        for operator in _speaking_through(channel, account, address).order_by("pk"):
             medium, is_new = ContactMedium.objects.get_or_create(
                 operator=operator,
                 medium=channel.medium,

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from billing import invoices
+from billing import invoices, pins
 from billing.models import Customer, Operator
 from payportal.messaging import channels, contacts, policies
 from payportal.messaging.models import Consent, ContactMedium, Message, MessagingPolicy
@@ -129,6 +129,9 @@ def _pointless(message: Message, now: datetime) -> Never | None:
     if message.template == "link" and message.link and message.context.get("may_wait"):
         # A campaign's: nobody asked for it, and it may have waited for a night.
         return None if invoices.owed(message.customer_id, message.link.currency).exists() else Never("paid")
+    if message.template == "pin_code" and now >= message.created_at + pins.CODE_LIFETIME:
+        # Whoever waited for it has given up, or has asked for another one.
+        return Never("too_late")
     if message.template == "late_fee":
         is_owed = invoices.owed(message.customer_id, message.context.get("currency", "")).exists()
         return None if is_owed else Never("paid")

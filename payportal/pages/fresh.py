@@ -21,6 +21,8 @@ BUTTON = "again"
 TEMPLATE = "fresh_link"
 # So many in so many seconds. Not by the visitor's address: a whole town may share one.
 PER_LINK = ("fresh-link", (3, 3600))
+# Fewer than the customer's own: whoever holds one ended link can't use them all up.
+PER_LINK_A_DAY = ("fresh-link-day", (3, 24 * 3600))
 PER_CUSTOMER = ("fresh-customer", (5, 24 * 3600))
 NOBODY = "nobody"
 
@@ -39,6 +41,7 @@ def answer(request: HttpRequest, link: PaymentLink | None) -> HttpResponse:
         # Both are counted for everybody: a stranger's button does the same work.
         allowed = [
             limits.allow(PER_LINK[0], str(link.pk) if link else NOBODY, per=PER_LINK[1]),
+            limits.allow(PER_LINK_A_DAY[0], str(link.pk) if link else NOBODY, per=PER_LINK_A_DAY[1]),
             limits.allow(PER_CUSTOMER[0], str(link.customer_id) if link else NOBODY, per=PER_CUSTOMER[1]),
         ]
     except limits.LimitsDown:

@@ -58,6 +58,8 @@ class CustomerAdmin(FollowingAdmin):
             try:
                 pins.set_pin(customer, "".join(request.POST.get("pin", "").split()), actor=actor, now=now)
                 messages.success(request, _("The customer has a new PIN."))
+            except pins.Busy:
+                messages.error(request, _("Too much is going on just now. Try again in a moment."))
             except pins.NotAPin:
                 messages.error(request, _("A PIN is four to eight digits, not all the same."))
         return HttpResponseRedirect(reverse("admin:billing_customer_change", args=[customer.pk]))

@@ -24,8 +24,8 @@ ACTIONS = [
     (ProofRule.Action.OPEN, gettext_lazy("Opening the link at all")),
     (ProofRule.Action.PAY, gettext_lazy("Paying")),
     (ProofRule.Action.DETAILS, gettext_lazy("Seeing every line of a bill")),
-    (ProofRule.Action.DOCUMENTS, gettext_lazy("Seeing documents")),
-    (ProofRule.Action.SAVE_CARD, gettext_lazy("Saving a card")),
+    (ProofRule.Action.DOCUMENTS, gettext_lazy("Seeing documents (none are shown yet)")),
+    (ProofRule.Action.SAVE_CARD, gettext_lazy("Saving a card (not offered yet)")),
     (ProofRule.Action.CONTRACT, gettext_lazy("Buying a package")),
 ]
 

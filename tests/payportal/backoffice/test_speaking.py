@@ -83,7 +83,8 @@ def test_the_operators_page_says_in_words_what_is_kept_back_and_when(root: Clien
     """The hour of a reminder is the operator's own: no note compares it with the reader's clock."""
     assert {code for code, _words in speaking.ACTIONS} == set(ProofRule.Action.values)
     assert change(root, brisvik, **parts("reminder_rules", NUDGE)) == 302
-    page = root.get(reverse("admin:billing_operator_change", args=[brisvik.operator.pk])).content.decode()
+    address = reverse("admin:billing_operator_change", args=[brisvik.operator.pk])
+    page = root.get(address, headers={"accept-language": "en"}).content.decode()
     assert "Seeing every line of a bill" in page
     assert 'type="time" name="reminder_rules-0-at" value="10:00"' in " ".join(page.split())
     assert "vTimeField" not in page
