@@ -112,6 +112,7 @@ CHANNELS: dict[str, str | Promise] = {
     "sms": "SMS",
     "whatsapp": "WhatsApp",
 }
+WALLETS = {"apple_pay": "Apple Pay", "google_pay": "Google Pay", "link": "Link"}
 # Why something was not said, or a payment failed: codes that a person should not have to know.
 REASONS: dict[str, Promise] = {
     "opted_out": _("they want no more messages there"),
@@ -139,6 +140,8 @@ def of_detail(kind: str, detail: str) -> str | Promise:
     """The words for what a timeline entry adds; a code without words is shown as it is."""
     if kind in ("delivered", "read", "undelivered"):
         return OCCASIONS[detail].title if detail in OCCASIONS else detail
+    if kind == "wallet_shown":
+        return ", ".join(WALLETS.get(code, code) for code in detail.split())
     for known in (DEVICES, CHANNELS, REASONS):
         if detail in known:
             return known[detail]

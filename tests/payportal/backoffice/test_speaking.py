@@ -156,6 +156,7 @@ def test_a_timeline_says_who_made_the_link_and_on_what_it_was_opened(brisvik: wo
     links.mark_opened(link, now, device="phone")
     for kind, detail in (("failed", "insufficient_funds"), ("withheld", "opted_out"), ("delivered", "link")):
         links.note(link, kind, now, detail=detail)
+    links.note(link, "wallet_shown", now, detail="apple_pay google_pay")
     said = [(str(step.text), step.detail) for step in timeline.of_link(link)]
     assert said == [
         ("Link made", "noor2"),
@@ -164,4 +165,5 @@ def test_a_timeline_says_who_made_the_link_and_on_what_it_was_opened(brisvik: wo
         ("Refused. Nothing was taken", "there is not enough money on the card"),
         ("Not sent after all", "they want no more messages there"),
         ("Delivered", "A payment link"),
+        ("A wallet can be used", "Apple Pay, Google Pay"),
     ]
