@@ -7,6 +7,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from billing.models import AuditEntry, LegalEntity, Operator
+from payportal.pages import operators
 
 pytestmark = pytest.mark.django_db
 
@@ -32,6 +33,8 @@ def add(**changes: str) -> str:
 
 
 def test_its_host_is_answered_from_then_on() -> None:
+    # Nothing of another test's operators is remembered.
+    operators.forget()
     client = Client(headers={"host": "pay.brisvik.example"})
     assert client.get("/accounts/login/").status_code == 400
     assert "pay.brisvik.example" in add()

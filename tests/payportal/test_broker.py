@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import redis
@@ -28,7 +28,9 @@ class Way:
         self.is_free.set()
         self.ends: list[socket.socket] = []
         self.server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"redis://127.0.0.1:{self.server.getsockname()[1]}/0"
+        # The same of Valkey's databases that the test looks into.
+        number = parse_qs(urlsplit(url).query).get("db", ["0"])[0]
+        self.url = f"redis://127.0.0.1:{self.server.getsockname()[1]}/{number}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
