@@ -157,7 +157,7 @@ def test_at_most_one_hand_over_is_not_finally_failed(kari: Customer, play: dict)
 
 @pytest.mark.slow
 @pytest.mark.django_db
-@settings(max_examples=250, parent=LONG)
+@settings(max_examples=100, parent=LONG)
 @given(play=PLAYS)
 def test_at_most_one_hand_over_is_not_finally_failed_in_hundreds_of_stories(kari: Customer, play: dict) -> None:
     Story(kari, play).run()

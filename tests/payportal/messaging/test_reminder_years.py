@@ -153,7 +153,7 @@ def test_weeks(days: list[list[tuple[int, str]]]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=6, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=3, deadline=None, suppress_health_check=QUIET)
 @given(days=st.lists(st.lists(EVENTS, max_size=3), min_size=40, max_size=80))
 def test_years(days: list[list[tuple[int, str]]]) -> None:
     tell(days)
