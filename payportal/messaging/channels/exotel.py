@@ -8,6 +8,7 @@ Exotel documents no signature on what it posts. So the address that it is given 
 """
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -85,9 +86,9 @@ class Exotel(Channel):
             raise InvalidSignature
         return list(self.news(body))
 
+    @abstractmethod
     def news(self, body: bytes) -> Iterator[News]:
         """What a post says. Raises ValueError for what can't be read."""
-        raise NotImplementedError
 
     def credit(self, account: str) -> Credit:
         """The wallet's balance, wherever the answer has it: its shape is shown nowhere, its words are."""

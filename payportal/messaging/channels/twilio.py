@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -151,13 +152,13 @@ class Twilio(Channel):
         micros, currency = _money(fields.get("balance"), fields.get("currency"))
         return Credit(micros, currency)
 
+    @abstractmethod
     def sender(self, account: TwilioAccount) -> dict[str, str]:
         """From whom: a number or name, or a messaging service, which chooses one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def content(self, message: Outgoing) -> dict[str, Any]:
         """What is said."""
-        raise NotImplementedError
 
 
 class TwilioSms(Twilio):
