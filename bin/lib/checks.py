@@ -23,6 +23,9 @@ from tests import environment  # noqa: E402 (only now can it be found)
 # pytest's exit codes (pytest's documentation, "Exit codes").
 TESTS_FAILED, NOTHING_COLLECTED = 1, 5
 
+# Two files at a time.
+EVERYDAY = ("-n", "2", "--dist", "loadfile", "-q")
+
 PYTHON = sys.executable
 BIN = Path(sys.executable).parent
 
@@ -122,9 +125,21 @@ CHECKS: tuple[Callable[[], Outcome], ...] = (mypy, ruff, import_linter, migratio
 def pytest(arguments: list[str]) -> int:
     """The tests; the services they need are started by tests/conftest.py."""
     subprocess.run([PYTHON, "-m", "payportal.catalogs"], cwd=CHECKOUT, check=True)
-    if not arguments and (os.cpu_count() or 1) > 1:
-        # The everyday run, two files at a time. With --all one at a time: kills and long races want the machine.
-        arguments = ["-n", "2", "--dist", "loadfile", "-q"]
+    if (os.cpu_count() or 1) == 1:
+        return one_at_a_time(arguments)
+    if not arguments:
+        return _run_pytest(*EVERYDAY)
+    if arguments != ["--all"]:
+        return one_at_a_time(arguments)
+    everyday = _run_pytest(*EVERYDAY)
+    if everyday == TESTS_FAILED:
+        everyday = second_look(["--all"])
+    # Kills and long races want the machine for themselves, and come last.
+    return max(everyday, one_at_a_time(["--all", "-m", "slow"]))
+
+
+def one_at_a_time(arguments: list[str]) -> int:
+    """One file after the other; with --all what failed among the slow ones gets a second look."""
     code = _run_pytest(*arguments)
     return second_look(arguments) if code == TESTS_FAILED and "--all" in arguments else code
 
