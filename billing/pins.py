@@ -7,6 +7,7 @@ are no more than one after the other, and a flushed Valkey gives nobody a try.
 """
 
 import hmac
+import itertools
 import secrets
 from datetime import datetime, timedelta
 from enum import Enum
@@ -46,7 +47,7 @@ class Checked(Enum):
 
 
 class NotAPin(ValueError):
-    """A PIN is four to eight digits, and not all the same."""
+    """A PIN is four to eight digits, and none that everybody tries first: 1111, 1212, 1234, 8642."""
 
 
 class Busy(Exception):
@@ -54,16 +55,22 @@ class Busy(Exception):
 
 
 def set_pin(customer: Customer, pin: str, *, actor: str, now: datetime) -> None:
-    """Give a customer a PIN in place of any other, and forgive earlier wrong tries. Raises NotAPin."""
-    if not (pin.isascii() and pin.isdecimal() and len(pin) in PIN_DIGITS and len(set(pin)) > 1):
+    """Give a customer a PIN in place of any other, and forgive wrong tries on all their links. Raises NotAPin."""
+    if not (pin.isascii() and pin.isdecimal() and len(pin) in PIN_DIGITS) or _is_obvious(pin):
         raise NotAPin
     number, digest = _hash(_of_customer(customer.pk), pin)
     with transaction.atomic():
         AccountPin.objects.update_or_create(
             customer=customer, defaults={"digest": digest, "key_number": number, "set_at": now}
         )
-        _forgive(customer.pk, None, now)
+        PinTries.objects.filter(customer=customer).update(tries=0, locked_until=None, changed_at=now)
         _record("set-pin", customer, actor, now)
+
+
+def _is_obvious(pin: str) -> bool:
+    """Whether it goes on by equal steps, or is a pair again and again."""
+    steps = {(int(after) - int(before)) % 10 for before, after in itertools.pairwise(pin)}
+    return len(steps) == 1 or pin == (pin[:2] * len(pin))[: len(pin)]
 
 
 def remove_pin(customer: Customer, *, actor: str, now: datetime) -> bool:
@@ -147,7 +154,7 @@ def _pause(tries: int, free: int) -> timedelta:
     return min(pause, LONGEST_PAUSE)
 
 
-def _forgive(customer_id: int, link_id: int | None, now: datetime) -> None:
+def _forgive(customer_id: int, link_id: int, now: datetime) -> None:
     """The customer has shown to be the one: what was tried before on this link, and over all, is forgotten."""
     for rows in (
         PinTries.objects.filter(customer_id=customer_id, link=None),

@@ -44,10 +44,19 @@ def test_a_customer_without_a_pin_is_told_the_same_as_a_wrong_one(link: PaymentL
     assert not pins.remove_pin(link.customer, actor="staff:1", now=NOW)
 
 
-@pytest.mark.parametrize("pin", ["123", "123456789", "12a4", "1111", "", "１２３４"])
+@pytest.mark.parametrize("pin", ["123", "123456789", "12a4", "1111", "1234", "890123", "8642", "4848", "", "１２３４"])
 def test_what_is_no_pin_is_refused(customer: Customer, pin: str) -> None:
     with pytest.raises(pins.NotAPin):
         pins.set_pin(customer, pin, actor="staff:1", now=NOW)
+
+
+def test_a_new_pin_opens_the_links_that_were_locked(link: PaymentLink) -> None:
+    """The agent who sets it knows who is on the phone; nobody should have to wait then."""
+    while pins.check(link, "0000", NOW) is Checked.WRONG:
+        pass
+    assert pins.check(link, RIGHT, NOW) is Checked.LOCKED
+    pins.set_pin(link.customer, "9182", actor="staff:1", now=NOW)
+    assert pins.check(link, "9182", NOW) is Checked.RIGHT
 
 
 def test_who_sets_a_pin_is_kept_and_the_pin_is_not(customer: Customer) -> None:

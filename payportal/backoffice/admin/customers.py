@@ -61,7 +61,9 @@ class CustomerAdmin(FollowingAdmin):
             except pins.Busy:
                 messages.error(request, _("Too much is going on just now. Try again in a moment."))
             except pins.NotAPin:
-                messages.error(request, _("A PIN is four to eight digits, not all the same."))
+                messages.error(
+                    request, _("A PIN is four to eight digits, and none that is easily guessed, like 1234 or 1212.")
+                )
         return HttpResponseRedirect(reverse("admin:billing_customer_change", args=[customer.pk]))
 
     def make_link(self, request: HttpRequest, pk: int) -> HttpResponse:
