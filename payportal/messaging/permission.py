@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
 from billing import invoices, pins
 from billing.models import Customer, Operator
 from payportal.messaging import channels, contacts, policies
-from payportal.messaging.models import Consent, ContactMedium, Message, MessagingPolicy
+from payportal.messaging.models import Consent, ContactMedium, Handover, Message, MessagingPolicy
 from payportal.messaging.occasions import CAPPED, OCCASIONS
 
 Status = Message.Status
+# It may have arrived, as far as anybody knows.
+MAYBE = (Handover.Outcome.PENDING, Handover.Outcome.UNKNOWN, Handover.Outcome.GIVEN_UP)
 
 # How long a message that counts waits for another one that is just being sent: the worker's lease, and a bit by which
 # two that wait for each other come apart.
@@ -141,11 +143,13 @@ def _pointless(message: Message, now: datetime) -> Never | None:
 def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
     """Whether this customer has heard enough from us these days.
 
-    What may have arrived counts. Another one that is just being sent is waited for: it may count in a moment.
+    What may have arrived counts, also what was given up without anybody knowing. Another one that is just being sent is
+    waited for: it may count in a moment.
     """
     since = now - timedelta(days=policy.cap_days)
     others = Message.objects.filter(customer_id=message.customer_id, template__in=CAPPED).exclude(pk=message.pk)
-    told = Q(status__in=[*Message.ARRIVING, Status.UNKNOWN])
+    unheard = Handover.objects.filter(message=OuterRef("pk"), outcome__in=MAYBE)
+    told = Q(status__in=[*Message.ARRIVING, Status.UNKNOWN]) | Q(Exists(unheard), status=Status.FAILED)
     counted = others.annotate(at=Coalesce("sent_at", "created_at")).filter(told, at__gt=since).count()
     if counted >= policy.cap_messages:
         return Never("capped")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.models import Customer, Invoice
-from payportal.messaging.models import Consent, ContactMedium, Message, MessagingPolicy
+from payportal.messaging.models import Consent, ContactMedium, Handover, Message, MessagingPolicy
 from payportal.messaging.occasions import OCCASIONS
 from payportal.messaging.permission import Go, Later, Never, ask, awake_at
 from tests import world
@@ -163,6 +163,21 @@ def test_what_never_went_out_does_not_count(kari: Customer, policy: MessagingPol
     sent(kari, "failed", timedelta(days=1), status="failed")
     sent(kari, "withheld", timedelta(days=1), status="withheld")
     assert ask(message(kari, "reminder", "now"), NOW) == Go()
+
+
+@pytest.mark.parametrize("outcome", ["pending", "unknown", "given_up"])
+def test_what_may_have_arrived_counts_though_it_was_given_up(
+    kari: Customer, policy: MessagingPolicy, outcome: str
+) -> None:
+    policy.cap_messages = 1
+    policy.save()
+    sent(kari, "maybe", timedelta(hours=1), status="failed", sent_at=None)
+    row = message(kari, "reminder", "next")
+    assert ask(row, NOW) == Go()
+    maybe = Message.objects.get(reference="maybe")
+    tried = {"reference": "h1", "channel": "twilio_sms", "account": "default", "at": NOW, "changed_at": NOW}
+    Handover.objects.create(message=maybe, outcome=outcome, **tried)
+    assert ask(row, NOW) == Never("capped")
 
 
 def test_two_at_once_wait_for_each_other_and_come_apart(kari: Customer, policy: MessagingPolicy) -> None:
