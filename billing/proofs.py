@@ -21,7 +21,7 @@ def required(link: PaymentLink, action: Action, amount: int = 0) -> bool:
     """Whether the operator asks for a PIN before this; ``amount`` in minor units of the link's currency."""
     return any(
         rule.action == action
-        and rule.via in ("", link.via)
+        and rule.via in ("", link.via, *link.ways.split())
         and (rule.amount_from is None or amount >= rule.amount_from)
         for rule in rules_of(link.operator)
     )

@@ -13,6 +13,7 @@ from billing.models.link import LinkEvent, PaymentLink
 from billing.models.operator import LegalEntity, Operator
 from billing.models.payment import Payment, PaymentItem
 from billing.models.proof import AccountPin, OneTimeCode, PinTries, ProofRule
+from billing.models.refund import Refund
 from billing.models.reservation import InvoiceReservation
 
 __all__ = [
@@ -38,4 +39,5 @@ __all__ = [
     "PaymentLink",
     "PinTries",
     "ProofRule",
+    "Refund",
 ]

@@ -24,6 +24,10 @@ class PaymentLink(models.Model):
     # A robot's visit opens nothing and is told apart from a person's.
     previewed_at = models.DateTimeField(null=True, blank=True)
     via = models.SlugField(blank=True, help_text="How it travelled to the customer: a code the floors above own.")
+    # No array: rows with one are slower to write by the thousand.
+    ways = models.CharField(
+        max_length=400, blank=True, db_default="", default="", help_text="Every way that a copy of it went; codes."
+    )
     renews = models.ForeignKey(
         "self",
         models.PROTECT,

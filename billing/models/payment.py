@@ -42,6 +42,10 @@ class Payment(models.Model):
     amount = models.BigIntegerField(help_text="What we ask for now, in minor units.")
     amount_received = models.BigIntegerField(default=0, help_text="What the gateway says it took, as booked.")
     currency_received = models.CharField(max_length=3, blank=True)
+    amount_refunded = models.BigIntegerField(
+        default=0, db_default=0, help_text="What went back to the payer, as booked."
+    )
+    refunded_at = models.DateTimeField(null=True, blank=True, help_text="When the newest of it went.")
     # Every change of what is asked for is a version, and the gateway's object says which one it was charged for.
     version = models.PositiveIntegerField(default=1)
     version_at_gateway = models.PositiveIntegerField(default=0, help_text="The newest one the gateway confirmed.")
@@ -67,6 +71,7 @@ class Payment(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(amount__gt=0), name="payment_amount_positive"),
             models.CheckConstraint(condition=Q(amount_received__gte=0), name="payment_received_not_negative"),
+            models.CheckConstraint(condition=Q(amount_refunded__gte=0), name="payment_refunded_not_negative"),
             # A gateway object belongs to one payment: a replayed webhook can find it again but can never create a
             # second one.
             models.UniqueConstraint(

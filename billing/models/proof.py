@@ -9,8 +9,8 @@ from billing.models.operator import Operator
 class ProofRule(models.Model):
     """When an operator asks for a PIN before it lets the holder of a link go on.
 
-    A rule asks when all that it names is so: the action, the way the link came (empty: any), and a sum of at least
-    ``amount_from`` in minor units of the link's currency (empty: any).
+    A rule asks when all that it names is so: the action, a way that the link or a copy of it went (empty: any), and a
+    sum of at least ``amount_from`` in minor units of the link's currency (empty: any).
     """
 
     class Action(models.TextChoices):

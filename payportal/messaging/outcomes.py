@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 
 from billing import alarms, links, waking
 from billing.lib import transactions
@@ -268,7 +270,10 @@ def _tell_sent(message: Message, row: Handover, now: datetime) -> None:
 def note_way(message: Message, channel: str) -> None:
     """Which way it comes, on the link that it brings. A PIN may be asked for by that: known before it arrives."""
     if message.link_id and occasions.opens_link(message.template):
-        PaymentLink.objects.filter(pk=message.link_id).exclude(via=channel).update(via=channel)
+        rows = PaymentLink.objects.filter(pk=message.link_id)
+        rows.exclude(via=channel).update(via=channel)
+        # One address, several copies: a rule for any of their ways holds for all.
+        rows.exclude(ways__contains=f" {channel} ").update(ways=Concat("ways", Value(f" {channel} ")))
 
 
 def _fail_for_good(message: Message, row: Handover, outcome: Outcome, error: Refused, now: datetime) -> None:

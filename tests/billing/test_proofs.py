@@ -44,6 +44,11 @@ def test_a_rule_by_channel_asks_for_links_that_came_that_way(link: PaymentLink) 
     assert not proofs.required(link, Action.PAY)
     link.via = "email"
     assert proofs.required(link, Action.PAY)
+    # Another copy went another way since; who has the one from the mailbox is asked all the same.
+    link.via, link.ways = "twilio_sms", " email  twilio_sms "
+    assert proofs.required(link, Action.PAY)
+    link.ways = " emailer  twilio_sms "
+    assert not proofs.required(link, Action.PAY)
 
 
 def test_a_rule_that_is_off_and_another_operators_ask_nothing(link: PaymentLink) -> None:

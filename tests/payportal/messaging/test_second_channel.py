@@ -177,6 +177,15 @@ def test_how_a_link_came_is_known_though_the_carriers_answer_was_lost(
     assert seen_at_the_carrier == ["played_whatsapp"]
 
 
+def test_every_way_that_a_copy_went_is_known(kari: Customer, link: PaymentLink, carriers: Carriers) -> None:
+    for number, channel in enumerate(("played_sms", "played_whatsapp", "played_sms")):
+        message = write(kari, f"link:{number}", template="link", context={}, link=link, channel=channel)
+        assert delivering.deliver(message.pk, NOW)
+    link.refresh_from_db()
+    assert link.via == "played_sms"
+    assert link.ways.split() == ["played_sms", "played_whatsapp"]
+
+
 def test_a_link_handed_over_by_a_person_has_its_receipt_on_the_operators_channel(
     kari: Customer, link: PaymentLink, carriers: Carriers
 ) -> None:
