@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db.models import Exists, F, OuterRef
 
-from billing import gateways, payments
+from billing import gateways, payments, refunds
 from billing.gateways.base import GatewayError, GatewayPayment, GatewayUnknown
 from billing.lib.inserting import insert_new
 from billing.lib.time_limit import within
@@ -19,6 +19,8 @@ from billing.models import GatewayEvent, Payment
 log = structlog.get_logger(__name__)
 Status = GatewayEvent.Status
 
+# In the type of every event about money that goes back: Stripe's charge.refunded, charge.refund.updated, refund.*.
+REFUND = "refund"
 ATTEMPTS = 12
 LEASE = timedelta(seconds=60)
 FIRST_WAIT_SECONDS = 2
@@ -103,14 +105,18 @@ def _postpone(event: GatewayEvent, error: str, now: datetime) -> None:
 
 
 def _finish_overtaken(now: datetime) -> None:
-    """Take parked events off the list whose payment is settled: the sweep has brought what they had to say."""
+    """Take parked events off the list whose payment is settled: the sweep has brought what they had to say.
+
+    Not those about refunds: that a payment succeeded says nothing of them.
+    """
     settled = Payment.objects.filter(
         gateway=OuterRef("gateway"),
         gateway_account=OuterRef("gateway_account"),
         gateway_reference=OuterRef("object_reference"),
         status__in=[Payment.Status.SUCCEEDED, Payment.Status.CANCELED],
     )
-    GatewayEvent.objects.filter(Exists(settled), status=Status.PARKED).update(status=Status.PROCESSED, processed_at=now)
+    parked = GatewayEvent.objects.filter(Exists(settled), status=Status.PARKED)
+    parked.exclude(type__contains=REFUND).update(status=Status.PROCESSED, processed_at=now)
 
 
 def _look_into(event: GatewayEvent, now: datetime) -> str:
@@ -121,12 +127,16 @@ def _look_into(event: GatewayEvent, now: datetime) -> str:
         gateway=event.gateway, gateway_account=event.gateway_account, gateway_reference=event.object_reference
     ).first()
     if known and known.status == Payment.Status.SUCCEEDED:
+        if REFUND in event.type:
+            refunds.refresh(known.pk, now)
         return ""
     truth = gateways.get(event.gateway, event.gateway_account).retrieve(event.object_reference)
     payment = known or _made_by_us(event, truth)
     if payment is None:
         return "not ours"
     payments.settle(payment.pk, truth, now)
+    if REFUND in event.type:
+        refunds.refresh(payment.pk, now)
     return ""
 
 

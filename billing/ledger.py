@@ -7,6 +7,8 @@ fact                    debit                                  credit
 ======================  =====================================  ===========================
 a bill is opened        receivable (customer, invoice)         revenue (legal entity)
 money came              gateway:<gateway>:<account>            receivable, the rest: credit
+money went back         credit (customer)                      gateway:<gateway>:<account>
+it could not go back    gateway:<gateway>:<account>            credit (customer)
 ======================  =====================================  ===========================
 """
 
@@ -22,6 +24,8 @@ from billing.models import Invoice, LedgerEntry, LedgerPosting, Operator, Paymen
 RECEIVABLE = "receivable"
 REVENUE = "revenue"
 CREDIT = "credit"
+# The kinds of entries about money that went back, or was to.
+REFUND_KINDS = ("refund", "refund_returned")
 
 
 class Unbalanced(ValueError):

@@ -6,7 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from billing import gateway_events, payments
+from billing import gateway_events, payments, refunds
 
 
 @shared_task(name="billing.process_gateway_event")
@@ -25,3 +25,9 @@ def process_gateway_events() -> None:
 def reconcile_payments() -> None:
     """Ask about the payments that nobody told us about."""
     payments.reconcile(timezone.now(), every=timedelta(seconds=settings.SWEEP_SECONDS * 3 / 4))
+
+
+@shared_task(name="billing.reconcile_refunds")
+def reconcile_refunds() -> None:
+    """Hear of the refunds that nobody told us about."""
+    refunds.reconcile(timezone.now())

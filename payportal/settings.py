@@ -149,6 +149,12 @@ CELERY_BEAT_SCHEDULE = {
         "messaging.sweep",
     )
 }
+REFUND_SECONDS = 600
+CELERY_BEAT_SCHEDULE["billing.reconcile_refunds"] = {
+    "task": "billing.reconcile_refunds",
+    "schedule": REFUND_SECONDS,
+    "options": {"expires": REFUND_SECONDS},
+}
 CARRIER_CHECK_SECONDS = 600
 CELERY_BEAT_SCHEDULE["messaging.check_carriers"] = {
     "task": "messaging.check_carriers",

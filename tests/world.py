@@ -121,11 +121,12 @@ def assert_books_balance() -> None:
                 payment.amount_received - sum(payment.allocations.values_list("amount", flat=True))
                 for payment in Payment.objects.filter(customer=each, status="succeeded", currency_received=currency)
             )
-            assert ledger.balance(each.pk, currency) == owed - unallocated
+            went_back = sum(Payment.objects.filter(customer=each).values_list("amount_refunded", flat=True))
+            assert ledger.balance(each.pk, currency) == owed - unallocated + went_back
     for payment in Payment.objects.filter(status="succeeded"):
         booked = sum(
             posting.amount
             for entry in payment.ledger_entries.all()
             for posting in entry.postings.filter(account=ledger.gateway_account(payment))
         )
-        assert booked == payment.amount_received
+        assert booked == payment.amount_received - payment.amount_refunded

@@ -47,6 +47,18 @@ class GatewayPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayRefund:
+    """What the gateway says of one refund; ``status`` is one of Refund.Status's values."""
+
+    reference: str
+    payment_reference: str
+    status: str
+    amount: int
+    currency: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentRequest:
     """What we ask a gateway to collect; ``version`` goes into the object's metadata and comes back with it."""
 
@@ -100,6 +112,14 @@ class Gateway(ABC):
     @abstractmethod
     def find(self, payment_reference: str, *, created_after: datetime) -> GatewayPayment | None:
         """The object that carries our reference, for a creating call whose answer never came."""
+
+    @abstractmethod
+    def refunds_of(self, reference: str) -> list[GatewayRefund]:
+        """What of one payment was given back, whoever did it and however it went. Raises as ``retrieve`` does."""
+
+    @abstractmethod
+    def refunds_since(self, created_after: datetime) -> list[GatewayRefund]:
+        """Every refund of the account since then: for those that no webhook told of."""
 
     @abstractmethod
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> EventNotice:

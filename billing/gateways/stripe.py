@@ -1,7 +1,7 @@
 """Stripe, by its SDK: PaymentIntents with automatic payment methods.
 
-Sources: docs.stripe.com/api/payment_intents, /api/idempotent_requests, /payments/paymentintents/lifecycle and
-/webhooks/signature, API version 2026-10-28.endive.
+Sources: docs.stripe.com/api/payment_intents, /api/refunds, /api/idempotent_requests,
+/payments/paymentintents/lifecycle and /webhooks/signature, API version 2026-10-28.endive.
 """
 
 import json
@@ -18,6 +18,7 @@ from billing.gateways.base import (
     GatewayConflict,
     GatewayError,
     GatewayPayment,
+    GatewayRefund,
     GatewayUnknown,
     InvalidSignature,
     PaymentRequest,
@@ -33,6 +34,15 @@ STATUSES = {
     "requires_capture": "processing",
     "processing": "processing",
     "succeeded": "succeeded",
+    "canceled": "canceled",
+}
+# Refund status -> ours; docs.stripe.com/api/refunds/object. What waits for the payer's bank details has left the
+# balance as well.
+REFUND_STATUSES = {
+    "requires_action": "pending",
+    "pending": "pending",
+    "succeeded": "succeeded",
+    "failed": "failed",
     "canceled": "canceled",
 }
 # How old a signature may be; Stripe signs every delivery anew, repeats too.
@@ -97,6 +107,18 @@ class StripeGateway(Gateway):
 
         found = _call(first)
         return self.retrieve(found) if found else None
+
+    def refunds_of(self, reference: str) -> list[GatewayRefund]:
+        return self._refunds({"payment_intent": reference})
+
+    def refunds_since(self, created_after: datetime) -> list[GatewayRefund]:
+        return self._refunds({"created": {"gte": int(created_after.timestamp())}})
+
+    def _refunds(self, which: dict[str, Any]) -> list[GatewayRefund]:
+        params: Any = {**which, "limit": 100}
+        found = _call(lambda: list(self._client.v1.refunds.list(params).auto_paging_iter()))
+        # A refund of a charge that no PaymentIntent made is none of ours.
+        return [_read_refund(each) for each in found if each.payment_intent]
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> EventNotice:
         header = headers.get("Stripe-Signature", "")
@@ -174,6 +196,17 @@ def _read(intent: stripe.PaymentIntent) -> GatewayPayment:
         card_last4=_part(card, "last4") or "",
         failure_code=_part(error, "decline_code") or _part(error, "code") or "",
         client_secret=_part(intent, "client_secret") or "",
+    )
+
+
+def _read_refund(refund: stripe.Refund) -> GatewayRefund:
+    return GatewayRefund(
+        reference=refund.id,
+        payment_reference=str(refund.payment_intent),
+        status=REFUND_STATUSES[refund.status or "pending"],
+        amount=refund.amount,
+        currency=refund.currency.upper(),
+        created_at=datetime.fromtimestamp(refund.created, UTC),
     )
 
 

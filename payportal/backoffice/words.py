@@ -38,6 +38,8 @@ TIMELINE: dict[str, str | Promise] = {
     "pin_locked": _("Too many wrong PINs: locked for a while"),
     "code_sent": _("A one-time code was asked for"),
     "wallet_shown": _("A wallet can be used"),
+    "refunded": _("Money was refunded"),
+    "refund_failed": _("The refund did not reach the payer"),
     # Not on the timeline: what becomes of a message before it is sent, or instead.
     "sending": _("The message is being sent"),
     "resending": _("The message has not gone out yet. It is tried again by itself"),
@@ -46,6 +48,7 @@ TIMELINE: dict[str, str | Promise] = {
 # How the marker of a timeline entry looks; everything else is simply done.
 MARKERS = {
     "undelivered": "fail",
+    "refund_failed": "fail",
     "withheld": "fail",
     "opted_out": "fail",
     "renewed": "fail",
@@ -86,6 +89,8 @@ SAY: dict[str, Promise] = {
     "succeeded": _("It is paid. Thank you! What you bought or had paused is switching on now."),
     "order_started": _("It is paid. Thank you! What you bought or had paused is switching on now."),
     "switched_on": _("It is paid, and it is on."),
+    "refunded": _("It is on its way back the way you paid. That can take your bank ten working days."),
+    "refund_failed": _("The refund came back to us. I’ll have it sent to you another way."),
     "delayed": _("It is paid. Switching on takes longer than usual, we are on it, and you don’t have to call."),
 }
 

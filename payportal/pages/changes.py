@@ -1,4 +1,7 @@
-"""What became of a link's bills since it was made: paid by somebody else, or withdrawn. Said plainly on its page."""
+"""What became of a link's bills since it was made, and of what it paid: paid by somebody else, withdrawn, refunded.
+
+Said plainly on its page.
+"""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from activation.models import Order
 from billing import invoices, ledger
+from billing.lib.money import format_money
 from billing.lib.names import in_language
 from billing.models import Invoice, LedgerEntry, LedgerPosting, Payment, PaymentAllocation, PaymentLink
 from payportal.pages import wording
@@ -44,6 +48,26 @@ class Change:
 
     fact: str
     meaning: str
+
+
+def refunded(paid: Iterable[Payment], language: str) -> Iterator[Change]:
+    """What went back of these payments, in words; costs no query."""
+    for payment in paid:
+        if payment.amount_refunded and payment.refunded_at:
+            yield Change(
+                refund_fact(payment, language),
+                _("It goes back the way it was paid; that can take your bank ten working days."),
+            )
+
+
+def refund_fact(payment: Payment, language: str) -> str:
+    """That so much of a payment was refunded, and when; ``payment.operator`` says what day that was."""
+    assert payment.refunded_at is not None
+    on = invoices.local_date(payment.operator.time_zone, payment.refunded_at)
+    return _("%(sum)s was refunded on %(day)s.") % {
+        "sum": format_money(payment.amount_refunded, payment.currency_received, language),
+        "day": wording.day(on, language, near=on.year),
+    }
 
 
 def condition(link: PaymentLink) -> RawSQL:

@@ -157,7 +157,10 @@ def build(
         version=version(bills),
         paid=len(found.own_succeeded),
         is_stale=not (ticked_bills <= here[0] and ticked_packages <= here[1]),
-        changes=changes.said((row for row in rows if row.status != Invoice.Status.OPEN), link, language),
+        changes=[
+            *changes.refunded(found.own_succeeded[-changes.MOST :], language),
+            *changes.said((row for row in rows if row.status != Invoice.Status.OPEN), link, language),
+        ],
     )
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from billing.lib.money import format_money, to_decimal
 from billing.lib.names import in_language
-from billing.models import Invoice, LegalEntity, Operator, Payment, PaymentAllocation
+from billing.models import Invoice, LegalEntity, Operator, Payment, PaymentAllocation, Refund
 from payportal.pages import wording
 from payportal.pages.checkout_page import Sum, money
 
@@ -34,6 +34,8 @@ class ReceiptPage:
     method: str
     reference: str
     sellers: Sequence[LegalEntity]
+    refunds: Sequence[tuple[str, str]] = ()
+    is_refunded: bool = False
 
 
 def build(payment: Payment, operator: Operator, language: str) -> ReceiptPage:
@@ -61,7 +63,16 @@ def build(payment: Payment, operator: Operator, language: str) -> ReceiptPage:
         method=wording.method(payment.method, payment.card_last4),
         reference=payment.reference,
         sellers=list(sellers.values()),
+        refunds=list(_refunds(payment, operator, language)) if payment.amount_refunded else (),
+        is_refunded=payment.amount_refunded >= payment.amount_received > 0,
     )
+
+
+def _refunds(payment: Payment, operator: Operator, language: str) -> Iterator[tuple[str, str]]:
+    for refund in payment.refunds.filter(status__in=Refund.GONE).order_by("created_at", "pk"):
+        on = wording.local_day(refund.created_at, operator.time_zone)
+        name = _("Refunded on %(day)s") % {"day": wording.day(on, language, near=0)}
+        yield name, format_money(refund.amount, refund.currency, language)
 
 
 def _lines(

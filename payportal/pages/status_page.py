@@ -15,7 +15,7 @@ from billing import receipts
 from billing.lib.money import format_money
 from billing.lib.names import in_language
 from billing.models import Operator, Payment
-from payportal.pages import wording
+from payportal.pages import changes, wording
 
 # After this long we say that it takes longer than usual.
 SLOW_AFTER = timedelta(seconds=30)
@@ -36,6 +36,7 @@ PAYING, SLOW, LEFT, DECLINED, CANCELED, SWITCHING, DELAYED, ON = (
     "delayed",
     "on",
 )
+REFUNDED = "refunded"
 # In milliseconds. Networks answer within a second or so, and "nothing new" costs one query.
 POLL = {PAYING: 1000, SWITCHING: 500, DECLINED: 2000, SLOW: 5000, LEFT: 5000, DELAYED: 10_000}
 
@@ -97,7 +98,9 @@ def build(payment: Payment, operator: Operator, language: str, now: datetime) ->
             look="",
             heading=_("Your bank said no"),
             lead=_("Nothing was taken from your account."),
-            small=_("Banks don’t tell us why. Another card usually works, or try again after a word with your bank."),
+            small=_("Banks don’t tell us why. Another way to pay usually works, or a word with your bank.")
+            if payment.method in wording.DEBITS
+            else _("Banks don’t tell us why. Another card usually works, or try again after a word with your bank."),
             facts=_refused(payment, amount),
         )
     if payment.status == Payment.Status.CANCELED:
@@ -123,6 +126,8 @@ def _under_way(payment: Payment, seen: str, amount: str, now: datetime) -> Statu
             heading=_("Not paid yet"),
             lead=_("Nothing was taken from your account."),
         )
+    if payment.status == Payment.Status.PROCESSING and payment.method in wording.DEBITS:
+        return _debit(seen, amount)
     is_slow = state == SLOW
     return StatusPage(
         state=state,
@@ -134,6 +139,19 @@ def _under_way(payment: Payment, seen: str, amount: str, now: datetime) -> Statu
         small=_("You can close this page; we’ll send you word.")
         if is_slow
         else _("You can close this page. We’ll send you the receipt."),
+    )
+
+
+def _debit(seen: str, amount: str) -> StatusPage:
+    """The bank has the order: nobody should sit and wait for what takes days."""
+    return StatusPage(
+        state=SLOW,
+        version=seen,
+        poll_ms=POLL[SLOW],
+        look="wait",
+        heading=_("Paying %(sum)s") % {"sum": amount},
+        lead=_("Your bank has been asked. A bank debit takes some days."),
+        small=_("You can close this page. The receipt comes when it is paid; you don’t have to pay again."),
     )
 
 
@@ -160,6 +178,8 @@ def _is_left(payment: Payment, now: datetime) -> bool:
 
 
 def _paid(payment: Payment, operator: Operator, language: str, now: datetime) -> StatusPage:
+    if payment.amount_refunded >= payment.amount_received > 0:
+        return _given_back(payment, operator, language, now)
     done = progress.of_payment(payment)
     state = ON if done.is_all_on else DELAYED if done.is_any_delayed else SWITCHING
     heading, lead = _paid_words(state, done, language)
@@ -172,6 +192,21 @@ def _paid(payment: Payment, operator: Operator, language: str, now: datetime) ->
         lead=lead,
         small=_("We’ll send you the receipt, too."),
         steps=_steps(payment, done, operator, language, now),
+        receipt=f"/r/{receipts.token(payment)}",
+    )
+
+
+def _given_back(payment: Payment, operator: Operator, language: str, now: datetime) -> StatusPage:
+    """All of it was refunded: that is what matters now, whatever it had paid for."""
+    return StatusPage(
+        state=REFUNDED,
+        version=version(payment, now),
+        poll_ms=0,
+        look="",
+        heading=_("Refunded"),
+        lead=changes.refund_fact(payment, language),
+        small=_("It goes back the way it was paid; that can take your bank ten working days."),
+        steps=[_paid_step(payment, operator, language), *_refund_step(payment, operator, language)],
         receipt=f"/r/{receipts.token(payment)}",
     )
 
@@ -211,17 +246,30 @@ def _is_tv(thing: Thing) -> bool:
 
 
 def _steps(payment: Payment, done: Progress, operator: Operator, language: str, now: datetime) -> list[Step]:
-    amount = format_money(payment.amount_received, payment.currency_received or payment.currency, language)
-    how = wording.method(payment.method, payment.card_last4)
-    paid = _("%(sum)s with %(method)s") % {"sum": amount, "method": how} if how else amount
-    at = wording.clock(payment.succeeded_at, operator.time_zone, language) if payment.succeeded_at else ""
-    steps = [Step("done", _("Paid"), paid, at)]
+    steps = [_paid_step(payment, operator, language)]
     # What came back before what is new.
     for thing in sorted(done.things, key=lambda thing: thing.kind != progress.RESTORED):
         steps.append(_switched(thing, operator, language))
         if thing.state == progress.ON and thing.until:
             steps.append(_until(thing, operator, language, now))
-    return steps
+    return [*steps, *_refund_step(payment, operator, language)]
+
+
+def _paid_step(payment: Payment, operator: Operator, language: str) -> Step:
+    amount = format_money(payment.amount_received, payment.currency_received or payment.currency, language)
+    how = wording.method(payment.method, payment.card_last4)
+    paid = _("%(sum)s with %(method)s") % {"sum": amount, "method": how} if how else amount
+    at = wording.clock(payment.succeeded_at, operator.time_zone, language) if payment.succeeded_at else ""
+    return Step("done", _("Paid"), paid, at)
+
+
+def _refund_step(payment: Payment, operator: Operator, language: str) -> list[Step]:
+    """What went back; nothing where nothing did."""
+    if not (payment.amount_refunded and payment.refunded_at):
+        return []
+    on = wording.local_day(payment.refunded_at, operator.time_zone)
+    amount = format_money(payment.amount_refunded, payment.currency_received, language)
+    return [Step("done", _("Refunded"), amount, wording.day(on, language, near=on.year))]
 
 
 def _switched(thing: Thing, operator: Operator, language: str) -> Step:

@@ -95,9 +95,18 @@ METHODS = {
     "google_pay": "Google Pay",
     "link": "Link",
     "sepa_debit": "SEPA",
+    "bacs_debit": "Bacs",
+    "us_bank_account": "ACH",
     "klarna": "Klarna",
     "paypal": "PayPal",
 }
+
+
+# Money that a bank fetches from an account: that takes days, and may be refused after days (docs.stripe.com/payments,
+# "Bank debits").
+DEBITS = frozenset(
+    {"sepa_debit", "bacs_debit", "us_bank_account", "acss_debit", "au_becs_debit", "nz_bank_account", "becs_debit"}
+)
 
 
 def method(code: str, last4: str) -> str:

@@ -1,7 +1,7 @@
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from billing.models import LinkEvent, Payment, PaymentAllocation, PaymentItem
+from billing.models import LinkEvent, Payment, PaymentAllocation, PaymentItem, Refund
 from payportal.backoffice import words
 from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ReadOnlyInline, amount_column
 
@@ -23,6 +23,15 @@ class PaymentAllocationInline(ReadOnlyInline):
     readonly_fields = ["sum"]
     ordering = ["invoice_id"]
     select_related = ("invoice", "payment")
+    sum = amount_column("amount", _("amount"))
+
+
+class RefundInline(ReadOnlyInline):
+    model = Refund
+    verbose_name_plural = _("what went back")
+    fields = ["gateway_reference", "status", "sum", "created_at"]
+    readonly_fields = ["sum"]
+    ordering = ["created_at", "pk"]
     sum = amount_column("amount", _("amount"))
 
 
@@ -58,6 +67,7 @@ class PaymentAdmin(ReadOnlyAdmin):
         "link",
         "sum",
         "received",
+        "refunded",
         "version",
         "gateway",
         "gateway_account",
@@ -72,10 +82,11 @@ class PaymentAdmin(ReadOnlyAdmin):
         "succeeded_at",
         "canceled_at",
     ]
-    readonly_fields = ["sum", "received"]
-    inlines = [PaymentItemInline, PaymentAllocationInline, PaymentEventInline]
+    readonly_fields = ["sum", "received", "refunded"]
+    inlines = [PaymentItemInline, PaymentAllocationInline, RefundInline, PaymentEventInline]
     sum = amount_column("amount", _("amount"))
     received = amount_column("amount_received", _("received"))
+    refunded = amount_column("amount_refunded", _("refunded"))
 
     def subject(self, row: Payment) -> str:
         return f"payment:{row.reference}"

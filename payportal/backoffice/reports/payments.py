@@ -14,6 +14,8 @@ from billing.models import LedgerPosting
 from payportal.backoffice.reports.base import Cell, Column, Report
 
 CHUNK = 500
+_AT_GATEWAY = Q(account__startswith="gateway:")
+_BACK = Q(entry__kind__in=ledger.REFUND_KINDS)
 
 
 class PaymentsByDay(Report):
@@ -21,7 +23,8 @@ class PaymentsByDay(Report):
 
     Computed from the ledger's postings, not from payments: a booking belongs to the day, in the operator's time zone,
     on which it was booked. ``received`` is what the gateway account was debited; ``to_bills`` and ``to_credit`` say
-    where it went, and ``other`` is what went anywhere else, so that every row adds up by itself.
+    where it went, and ``other`` is what went anywhere else, so that every row adds up by itself. ``refunded`` is what
+    went back to payers, whenever they had paid: what the gateway holds grew by ``received`` less ``refunded``.
     """
 
     code = "payments"
@@ -36,6 +39,7 @@ class PaymentsByDay(Report):
         Column("to_bills", _("To bills"), is_amount=True),
         Column("to_credit", _("To credit"), is_amount=True),
         Column("other", _("Other"), is_amount=True),
+        Column("refunded", _("Refunded"), is_amount=True),
     )
 
     def rows(self) -> Iterator[tuple[Cell, ...]]:
@@ -51,6 +55,7 @@ class PaymentsByDay(Report):
                 row["to_bills"],
                 row["to_credit"],
                 other,
+                row["refunded"],
             )
 
     def _grouped(self) -> QuerySet[LedgerPosting, Any]:
@@ -73,10 +78,11 @@ class PaymentsByDay(Report):
             .filter(day__gte=self.span.first, day__lte=self.span.last)
             .values("day", "gateway_account", "currency")
             .annotate(
-                payments=Count("entry__payment", distinct=True, filter=Q(account__startswith="gateway:")),
-                received=_sum(Q(account__startswith="gateway:")),
-                to_bills=_sum(Q(account=ledger.RECEIVABLE), sign=-1),
-                to_credit=_sum(Q(account=ledger.CREDIT), sign=-1),
+                payments=Count("entry__payment", distinct=True, filter=_AT_GATEWAY & ~_BACK),
+                received=_sum(_AT_GATEWAY & ~_BACK),
+                to_bills=_sum(Q(account=ledger.RECEIVABLE) & ~_BACK, sign=-1),
+                to_credit=_sum(Q(account=ledger.CREDIT) & ~_BACK, sign=-1),
+                refunded=_sum(_AT_GATEWAY & _BACK, sign=-1),
             )
             .order_by("day", "gateway_account", "currency")
         )

@@ -16,6 +16,8 @@ from django.db import connection, connections
 from django.test import Client
 from django.urls import reverse
 
+from billing import refunds
+from billing.gateways.base import GatewayRefund
 from billing.lib import money
 from billing.models import AuditEntry, LedgerPosting, Payment
 from payportal.backoffice import roles
@@ -110,6 +112,27 @@ def _ledger(house: world.House, accounts: tuple[str, ...], sign: int) -> dict[st
     return {currency: total for currency, total in sums.items() if total}
 
 
+def test_what_went_back_has_a_column_of_its_own(brisvik: world.House) -> None:
+    """A refund is no smaller payment: what came in on its day stays what it was."""
+    paid_on, back_on = datetime(2026, 3, 2, 12, tzinfo=UTC), datetime(2026, 3, 5, 12, tzinfo=UTC)
+    paid = world.payment(brisvik.link, "r1", 64800, now=paid_on, currency_received="NOK")
+    world.book(paid, paid_on)
+    gone = GatewayRefund(
+        reference="re_1",
+        payment_reference="pi_r1",
+        status="succeeded",
+        amount=9900,
+        currency="NOK",
+        created_at=back_on,
+    )
+    refunds.hear(paid.pk, [gone], back_on)
+    rows = _report(brisvik, date(2026, 3, 1), date(2026, 3, 31))
+    shown = [tuple(row[name] for name in ("day", "payments", "received", "to_credit", "refunded")) for row in rows]
+    assert shown == [("2026-03-02", "1", "648.00", "648.00", "0.00"), ("2026-03-05", "0", "0.00", "0.00", "99.00")]
+    held = LedgerPosting.objects.filter(account="gateway:stripe:default", entry__payment=paid)
+    assert sum(held.values_list("amount", flat=True)) == 64800 - 9900
+
+
 @pytest.mark.parametrize(
     ("at", "day"),
     [
@@ -197,7 +220,7 @@ def test_a_hostile_account_code_is_inert_in_the_file_and_a_negative_sum_stays_a_
     text = "".join(csv.lines(REPORTS["payments"](brisvik.operator, Span(at.date(), at.date()))))
     assert _rows(text)[0]["gateway_account"] == '\'=HYPERLINK("http://evil.example","x")'
     report = REPORTS["payments"](brisvik.operator, Span(at.date(), at.date()))
-    row = ("2026-05-05", "brisvik", "default", "NOK", 1, -1250, -1250, 0, 0)
+    row = ("2026-05-05", "brisvik", "default", "NOK", 1, -1250, -1250, 0, 0, 0)
     assert csv.cells(report, row)[5] == "-12.50"
 
 

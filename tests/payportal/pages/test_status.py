@@ -279,6 +279,22 @@ def test_processing_keeps_its_page_and_its_link_shows_it(phone: Client, payment:
     assert (answer.status_code, answer.headers["Location"]) == (302, path(payment))
 
 
+def test_a_bank_debit_says_that_it_takes_days(phone: Client, payment: Payment) -> None:
+    """Not seconds, and not "longer than usual" after half a minute."""
+    now = timezone.now()
+    of_a_debit = Payment.objects.filter(pk=payment.pk)
+    for age in (timedelta(0), timedelta(days=2)):
+        of_a_debit.update(status="processing", method="sepa_debit", checked_at=now, touched_at=now - age)
+        shown = phone.get(path(payment)).content.decode()
+        assert "A bank debit takes some days." in shown
+        assert "seconds" not in shown
+        assert "longer than usual" not in shown
+    of_a_debit.update(status="failed")
+    refused = phone.get(path(payment)).content.decode()
+    assert "Another way to pay usually works" in refused
+    assert "Another card" not in refused
+
+
 @pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t + "A", lambda t: "A" + t[1:], lambda t: t.swapcase()])
 def test_an_altered_token_opens_nothing(phone: Client, payment: Payment, change: object) -> None:
     altered = change(links.status_token(payment))  # type: ignore[operator]
