@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from billing import gateways
 from billing.lib import money
+from payportal.backoffice import words
 from payportal.messaging import channels
 
 _PATH_DATA = re.compile(r"[MmLlHhVvCcSsQqTtAaZz0-9 ,.eE+-]*\Z")
@@ -44,6 +45,14 @@ def checked_names(names: Any) -> dict[str, str]:
         except (UnknownLocaleError, ValueError):
             raise ValidationError(_("“%(language)s” is no language.") % {"language": language}) from None
     return {language: name.strip() for language, name in names.items()}
+
+
+def minor_units(amount: Decimal, currency: str) -> int:
+    """A sum as people write it, in minor units. Raises ValidationError for more decimals than the currency has."""
+    units = amount.scaleb(money.exponent(currency))
+    if units != units.to_integral_value():
+        raise ValidationError(_("This has more decimals than the currency."))
+    return int(units)
 
 
 class PackageForm(forms.ModelForm):
@@ -79,16 +88,26 @@ class PackageForm(forms.ModelForm):
         if operator and entity and entity.operator_id != operator.pk:
             self.add_error("legal_entity", _("This company belongs to another operator."))
         if "price" in cleaned and "currency" in cleaned:
-            units = cleaned["price"].scaleb(money.exponent(cleaned["currency"]))
-            if units != units.to_integral_value():
-                self.add_error("price", _("This has more decimals than the currency."))
-            else:
-                self.instance.amount = int(units)
+            try:
+                self.instance.amount = minor_units(cleaned["price"], cleaned["currency"])
+            except ValidationError as error:
+                self.add_error("price", error)
         return cleaned
 
 
 class OperatorForm(forms.ModelForm):
     """An operator whose pages work."""
+
+    languages = forms.CharField(help_text=gettext_lazy("nb, en: the first one is spoken when nothing else is known."))
+    channel = forms.ChoiceField(help_text=gettext_lazy("What messages go out on."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["channel"].choices = sorted(  # type: ignore[attr-defined]
+            (code, words.CHANNELS.get(code, code)) for code in channels.REGISTRY
+        )
+        if self.instance.pk:
+            self.initial["languages"] = ", ".join(self.instance.languages)
 
     def clean_host(self) -> str:
         host: str = self.cleaned_data["host"].strip().lower()
@@ -106,9 +125,9 @@ class OperatorForm(forms.ModelForm):
         return ZoneInfo(zone).key
 
     def clean_languages(self) -> list[str]:
-        languages = self.cleaned_data["languages"]
+        languages = self.cleaned_data["languages"].replace(",", " ").split()
         spoken = {code for code, _name in settings.LANGUAGES}
-        if not isinstance(languages, list) or not languages or not set(map(str, languages)) <= spoken:
+        if not languages or not set(languages) <= spoken:
             raise ValidationError(_("Choose from: %(codes)s") % {"codes": ", ".join(sorted(spoken))})
         return list(dict.fromkeys(languages))
 
@@ -123,12 +142,6 @@ class OperatorForm(forms.ModelForm):
         if not _PHONE.match(phone):
             raise ValidationError(_("Write the number with digits, blanks and a leading +."))
         return phone
-
-    def clean_channel(self) -> str:
-        channel: str = self.cleaned_data["channel"]
-        if channel not in channels.REGISTRY:
-            raise ValidationError(_("Choose from: %(codes)s") % {"codes": ", ".join(sorted(channels.REGISTRY))})
-        return channel
 
     def clean_link_lifetime_minutes(self) -> int:
         minutes: int = self.cleaned_data["link_lifetime_minutes"]

@@ -32,6 +32,10 @@ class OperatorAdmin(ScopedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def get_inlines(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        """Rules have sums in the operator's currency, so there must be one first."""
+        return self.inlines if obj else []
+
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return self.fixed_fields if obj else ()
 

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from billing import fees
+from billing.lib import money
 from billing.models import ProofRule
 from payportal.backoffice import words
+from payportal.backoffice.admin.forms import minor_units
 from payportal.backoffice.admin.people import SuperusersOnly
 from payportal.messaging import channels, reminding
 from payportal.messaging.models import MessagingPolicy, ReminderRule
@@ -38,6 +40,30 @@ def local_hour() -> forms.TimeInput:
 def channel_choices(empty: Any) -> list[tuple[str, Any]]:
     """The channels of this site, with what no choice means."""
     return [("", empty), *sorted((code, words.CHANNELS.get(code, code)) for code in channels.REGISTRY)]
+
+
+def sum_field(label: Any, help_text: Any) -> forms.DecimalField:
+    """A sum as people write it: who had to type minor units would one day ask for a hundredth."""
+    return forms.DecimalField(
+        label=label,
+        help_text=help_text,
+        required=False,
+        min_value=0,
+        max_digits=16,
+        widget=forms.NumberInput(attrs={"class": "vIntegerField", "step": "any"}),
+    )
+
+
+def show_sum(form: forms.ModelForm, name: str) -> None:
+    """Show what is kept in minor units as people write it; nothing is an empty field."""
+    kept = getattr(form.instance, name)
+    form.initial[name] = money.to_decimal(kept, form.instance.operator.currency) if kept else None
+
+
+def typed_sum(form: forms.ModelForm, name: str) -> int | None:
+    """What was typed, in minor units of the operator's currency. Raises ValidationError."""
+    typed = form.cleaned_data[name]
+    return None if typed is None else minor_units(typed, form.instance.operator.currency)
 
 
 class MessagingPolicyForm(forms.ModelForm):
@@ -100,6 +126,7 @@ class ProofRuleForm(forms.ModelForm):
 
     action = forms.ChoiceField(label=gettext_lazy("Before"), choices=ACTIONS)
     via = forms.ChoiceField(label=gettext_lazy("Only for links that came by"), required=False)
+    amount_from = sum_field(gettext_lazy("From this sum on"), gettext_lazy("500.00; empty: any sum."))
 
     class Meta:
         model = ProofRule
@@ -108,6 +135,10 @@ class ProofRuleForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["via"].choices = channel_choices(gettext_lazy("any channel"))  # type: ignore[attr-defined]
+        show_sum(self, "amount_from")
+
+    def clean_amount_from(self) -> int | None:
+        return typed_sum(self, "amount_from")
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
@@ -129,6 +160,7 @@ class ReminderRuleForm(forms.ModelForm):
 
     channel = forms.ChoiceField(label=gettext_lazy("Channel"), required=False)
     template = forms.ChoiceField(label=gettext_lazy("Text"), choices=REMINDERS)
+    fee_amount = sum_field(gettext_lazy("Fee"), gettext_lazy("35.00; empty: it costs nothing."))
 
     class Meta:
         model = ReminderRule
@@ -136,12 +168,15 @@ class ReminderRuleForm(forms.ModelForm):
         widgets = {
             "at": local_hour(),
             "code": forms.TextInput(attrs={"size": 8}),
-            "fee_amount": forms.NumberInput(attrs={"class": "vIntegerField"}),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["channel"].choices = channel_choices(gettext_lazy("the operator’s"))  # type: ignore[attr-defined]
+        show_sum(self, "fee_amount")
+
+    def clean_fee_amount(self) -> int:
+        return typed_sum(self, "fee_amount") or 0
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

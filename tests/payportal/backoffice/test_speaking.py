@@ -46,8 +46,8 @@ POLICY = {
     "cap_messages": "2",
     "cap_days": "7",
 }
-NUDGE = {"code": "nudge", "days": "3", "at": "10:00", "template": "reminder", "fee_amount": "0", "is_active": "on"}
-FEE = {"code": "fee", "days": "28", "at": "10:00", "template": "reminder", "fee_amount": "3500", "is_active": "on"}
+NUDGE = {"code": "nudge", "days": "3", "at": "10:00", "template": "reminder", "fee_amount": "", "is_active": "on"}
+FEE = {"code": "fee", "days": "28", "at": "10:00", "template": "reminder", "fee_amount": "35.00", "is_active": "on"}
 
 
 def test_a_policy_is_written_on_the_operators_page(root: Client, brisvik: world.House) -> None:
@@ -74,9 +74,29 @@ def test_a_fee_needs_a_friendly_reminder_two_weeks_before(root: Client, brisvik:
 
 def test_when_a_pin_is_asked_for(root: Client, brisvik: world.House) -> None:
     assert change(root, brisvik, **parts("proof_rules", {"action": "open", "amount_from": "100"})) == 200
-    rule = {"action": "pay", "amount_from": "50000", "via": "email", "is_active": "on"}
+    rule = {"action": "pay", "amount_from": "500", "via": "email", "is_active": "on"}
     assert change(root, brisvik, **parts("proof_rules", rule)) == 302
     assert ProofRule.objects.get(operator=brisvik.operator).amount_from == 50000
+
+
+def test_sums_are_typed_and_shown_as_people_write_them(root: Client, brisvik: world.House) -> None:
+    """Who types 35 means 35 kroner, and who saves the page again changes nothing."""
+    ReminderRule.objects.filter(operator=brisvik.operator).delete()
+    assert change(root, brisvik, **parts("reminder_rules", NUDGE, FEE | {"fee_amount": "35.005"})) == 200
+    assert change(root, brisvik, **parts("reminder_rules", NUDGE, FEE | {"fee_amount": "-35"})) == 200
+    assert change(root, brisvik, **parts("reminder_rules", NUDGE, FEE)) == 302
+    assert ReminderRule.objects.get(operator=brisvik.operator, code="fee").fee_amount == 3500
+    address = reverse("admin:billing_operator_change", args=[brisvik.operator.pk])
+    page = " ".join(root.get(address, headers={"accept-language": "en"}).content.decode().split())
+    assert 'name="reminder_rules-0-fee_amount" value="35.00"' in page or (
+        'name="reminder_rules-1-fee_amount" value="35.00"' in page
+    )
+
+
+def test_a_new_operators_rules_come_after_its_currency(root: Client, brisvik: world.House) -> None:
+    page = root.get(reverse("admin:billing_operator_add"), headers={"accept-language": "en"}).content.decode()
+    assert 'name="currency"' in page
+    assert "reminder_rules-" not in page
 
 
 def test_the_operators_page_says_in_words_what_is_kept_back_and_when(root: Client, brisvik: world.House) -> None:
