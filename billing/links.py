@@ -225,6 +225,8 @@ def renew(old: PaymentLink, *, actor: str, now: datetime) -> PaymentLink | None:
     if not old.operator.is_active or not (customer.phone or customer.email):
         return None
     with transaction.atomic():
+        # One at a time of a customer's, for the day's count holds over all their links.
+        Customer.objects.select_for_update(no_key=True).get(pk=customer.pk)
         # Before any payment is begun on it, or after: that takes the same lock.
         PaymentLink.objects.select_for_update(of=("self",), no_key=True).get(pk=old.pk)
         newest = PaymentLink.objects.filter(renews=old).select_related("customer", "operator").order_by("-pk").first()

@@ -110,6 +110,13 @@ def test_nobody_gets_more_than_a_few_a_day(link: PaymentLink) -> None:
     assert links.renew(link, actor=ACTOR, now=NOW + timedelta(days=1, hours=1))
 
 
+def test_many_old_links_at_once_get_no_more_than_one(link: PaymentLink) -> None:
+    olds = [world.link(link.customer) for _ in range(12)]
+    made = at_once(*[partial(links.renew, old, actor=ACTOR, now=LATER) for old in olds])
+    assert errors(made) == []
+    assert len([fresh for fresh in made if fresh]) == links.RENEWALS_A_DAY
+
+
 def test_nothing_is_made_that_nobody_could_be_sent(link: PaymentLink) -> None:
     link.customer.phone = ""
     assert links.renew(link, actor=ACTOR, now=NOW) is None
