@@ -110,7 +110,7 @@ def test_nobody_gets_more_than_a_few_a_day(link: PaymentLink) -> None:
     assert links.renew(link, actor=ACTOR, now=NOW + timedelta(days=1, hours=1))
 
 
-def test_many_old_links_at_once_get_no_more_than_one(link: PaymentLink) -> None:
+def test_many_links_asked_at_once_get_no_more_than_one_after_the_other(link: PaymentLink) -> None:
     olds = [world.link(link.customer) for _ in range(12)]
     made = at_once(*[partial(links.renew, old, actor=ACTOR, now=LATER) for old in olds])
     assert errors(made) == []
