@@ -4,6 +4,7 @@ The default alphabet and its extension are those of 3GPP TS 23.038 (6.2.1), the 
 140 octets, of which six say which part it is where there are several.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,10 @@ _PLAINER = str.maketrans(
     }
 )
 
+# Symbols of currencies (CLDR, in the languages of our texts) that the alphabet lacks, and their codes (ISO 4217).
+_CODES = {"₪": "ILS", "₹": "INR", "₩": "KRW", "₱": "PHP", "₫": "VND"}
+_SYMBOL = re.compile(f"([{''.join(_CODES)}])([0-9]?)")
+
 
 @dataclass(frozen=True, slots=True)
 class Size:
@@ -45,8 +50,19 @@ class Size:
 
 
 def plain(text: str) -> str:
-    """The text without typography that would need the longer alphabet; letters stay as they are."""
-    return text.translate(_PLAINER)
+    """The text without typography that would need the longer alphabet; letters stay as they are.
+
+    Sums say the currency's code in place of its symbol where that alone would be the reason: ``INR 35.00``.
+    """
+    text = text.translate(_PLAINER)
+    coded = _SYMBOL.sub(_coded, text)
+    return text if foreign(coded) else coded
+
+
+def _coded(symbol: re.Match[str]) -> str:
+    """A code of letters is set apart from the digits."""
+    code = _CODES[symbol[1]]
+    return f"{code} {symbol[2]}" if symbol[2] else code
 
 
 def measure(text: str) -> Size:

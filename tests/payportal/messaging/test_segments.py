@@ -1,9 +1,12 @@
 """How long a text is as SMS, by the tables of 3GPP TS 23.038 and the parts of TS 23.040."""
 
 import pytest
+from babel import Locale
+from babel.numbers import list_currencies
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing.lib.money import format_money
 from payportal.messaging.segments import BASIC, EXTENSION, Size, measure, plain
 
 
@@ -51,6 +54,33 @@ def test_typography_becomes_plain_and_letters_stay() -> None:
     assert plain("NOK\u00a01\u202f047,00 – “Film”, it’s … •") == 'NOK 1 047,00 - "Film", it\'s ... -'
     assert plain("Čačak ç é مرحبا") == "Čačak ç é مرحبا"
     assert measure(plain("we’re on it – “soon”…")).encoding == "GSM-7"
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("Total: ₹12,345.00.", "Total: INR 12,345.00."),
+        ("₪5, ₩500, ₱1 and ₫9", "ILS 5, KRW 500, PHP 1 and VND 9"),
+        ("12\u00a0345,00\u00a0₹", "12 345,00 INR"),
+        ("-₹35", "-INR 35"),
+        ("€35 £35 $35 ¥35", "€35 £35 $35 ¥35"),
+    ],
+)
+def test_currencies_whose_symbol_the_alphabet_lacks_go_by_their_code(text: str, said: str) -> None:
+    assert plain(text) == said
+    assert measure(said).encoding == "GSM-7"
+
+
+@pytest.mark.parametrize("text", ["مرحبا ₹35", "₹35 Čačak", "₹35 😀"])
+def test_a_text_that_is_long_in_any_case_keeps_its_symbols(text: str) -> None:
+    assert plain(text) == text
+
+
+@pytest.mark.parametrize("language", ["en", "nb"])
+def test_no_currency_there_is_makes_an_sms_long(language: str) -> None:
+    for currency in sorted(list_currencies(Locale("en"))):
+        said = plain(f"Fee {format_money(1_234_500, currency, language)} from 5 Dec")
+        assert measure(said).encoding == "GSM-7", said
 
 
 @given(st.text(max_size=400))
