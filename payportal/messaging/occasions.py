@@ -37,8 +37,9 @@ OCCASIONS: dict[str, Occasion] = {
     "offer": Occasion(_("An offer"), "offer", may_be_quiet=True, counts_for_cap=True, opens="link"),
 }
 CAPPED = tuple(name for name, occasion in OCCASIONS.items() if occasion.counts_for_cap)
+OPENING_LINK = tuple(name for name, occasion in OCCASIONS.items() if occasion.opens == "link")
 
 
 def opens_link(name: str) -> bool:
     """Whether messages of this occasion lead to the payment page; an unknown occasion leads nowhere."""
-    return name in OCCASIONS and OCCASIONS[name].opens == "link"
+    return name in OPENING_LINK

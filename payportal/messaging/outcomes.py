@@ -11,8 +11,6 @@ from datetime import datetime, timedelta
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import Value
-from django.db.models.functions import Concat
 
 from billing import alarms, links, waking
 from billing.lib import transactions
@@ -99,6 +97,7 @@ def not_sent(handover: Handover, error: NotSent, now: datetime) -> bool:
     with _locked(handover) as (message, row):
         if row.outcome in OPEN:
             _end(row, Outcome.NOT_SENT, str(error), now)
+            _take_way_back(message)
             if message.attempts >= ATTEMPT_LIMIT:
                 _stop(message, str(error))
             else:
@@ -140,6 +139,7 @@ def never_arrived(handover: Handover, now: datetime) -> bool:
             _again(message, Status.UNKNOWN, row.error, row.at + SETTLES)
         elif row.outcome in OPEN:
             _end(row, Outcome.NOT_SENT, "never arrived at the carrier", now)
+            _take_way_back(message)
             _again(message, Status.QUEUED, "", now)
             waking.on_commit(DELIVER, message.pk)
     return False
@@ -223,11 +223,14 @@ def _stop(message: Message, error: str) -> None:
 
 def _arrive(message: Message, row: Handover, outcome: Outcome, now: datetime) -> bool:
     """Up to ``outcome``; False when that is no news of the message either."""
-    was_sent, before = message.sent_at, message.status
+    was_sent, was_failed, before = message.sent_at, row.outcome in Handover.FAILED, message.status
     is_news = _raise_outcome(message, row, outcome, now)
     if was_sent is None:
         message.sent_at = now
         _tell_sent(message, row, now)
+    if was_sent is None or (was_failed and row.outcome == outcome):
+        # Receipts go out on the channel that the link came by, which may be an earlier one.
+        note_way(message, row.channel)
     status = STATUS[outcome]
     if status in (Status.DELIVERED, Status.READ) and message.delivered_at is None:
         message.delivered_at = now
@@ -259,21 +262,41 @@ def _raise_outcome(message: Message, row: Handover, outcome: Outcome, now: datet
 
 
 def _tell_sent(message: Message, row: Handover, now: datetime) -> None:
-    """On the timeline; and receipts go out on the channel that the link came by, which may be an earlier one."""
-    if not message.link_id:
-        return
-    if message.template in TIMELINE_KINDS:
+    if message.link_id and message.template in TIMELINE_KINDS:
         links.note(message.link_id, TIMELINE_KINDS[message.template], now, message.payment_id, detail=row.channel)
-    note_way(message, row.channel)
 
 
 def note_way(message: Message, channel: str) -> None:
     """Which way it comes, on the link that it brings. A PIN may be asked for by that: known before it arrives."""
-    if message.link_id and occasions.opens_link(message.template):
-        rows = PaymentLink.objects.filter(pk=message.link_id)
-        rows.exclude(via=channel).update(via=channel)
-        # One address, several copies: a rule for any of their ways holds for all.
-        rows.exclude(ways__contains=f" {channel} ").update(ways=Concat("ways", Value(f" {channel} ")))
+    link = _link_brought_by(message)
+    # One address, several copies: a rule for any of their ways holds for all.
+    ways = "" if link is None or f" {channel} " in link.ways else f" {channel} "
+    if link and (ways or link.via != channel):
+        link.via, link.ways = channel, link.ways + ways
+        link.save(update_fields=["via", "ways"])
+
+
+def _take_way_back(message: Message) -> None:
+    """A copy reached nobody: the link came by the newest one that may have arrived, and its receipt goes there.
+
+    Without any it is as before the first: the way of the link that it renews, or none. ``ways`` keeps what was tried.
+    """
+    link = _link_brought_by(message)
+    if link is None:
+        return
+    copies = Handover.objects.filter(message__link=link, message__template__in=occasions.OPENING_LINK)
+    newest = copies.exclude(outcome__in=Handover.FAILED).order_by("-pk").values_list("channel", flat=True).first()
+    via = newest or (link.renews.via if link.renews else "")
+    if link.via != via:
+        link.via = via
+        link.save(update_fields=["via"])
+
+
+def _link_brought_by(message: Message) -> PaymentLink | None:
+    """The link that a message leads to, under its lock: of two copies, each sees the other's hand-over or waits."""
+    if not message.link_id or not occasions.opens_link(message.template):
+        return None
+    return PaymentLink.objects.select_for_update(no_key=True, of=["self"]).get(pk=message.link_id)
 
 
 def _fail_for_good(message: Message, row: Handover, outcome: Outcome, error: Refused, now: datetime) -> None:
@@ -283,6 +306,7 @@ def _fail_for_good(message: Message, row: Handover, outcome: Outcome, error: Ref
     """
     is_current = not message.handovers.filter(pk__gt=row.pk).exists() and message.channel == row.channel
     _end(row, outcome, str(error), now)
+    _take_way_back(message)
     if error.mark:
         _mark(message, row, error.mark, now)
     if not is_current or message.status not in Message.ALLOWED_FROM[Status.QUEUED]:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from billing.models import Customer, PaymentLink
-from payportal.messaging import delivering, messages, outcomes
-from payportal.messaging.channels.base import Outgoing
+from payportal.messaging import delivering, messages, outcomes, receipts
+from payportal.messaging.channels.base import Outgoing, Receipt
 from payportal.messaging.models import ContactMedium, Handover, Message, MessagingPolicy
 from tests.payportal.messaging.carrier import (
     Carriers,
@@ -186,6 +186,78 @@ def test_every_way_that_a_copy_went_is_known(kari: Customer, link: PaymentLink, 
     assert link.ways.split() == ["played_sms", "played_whatsapp"]
 
 
+def copy_of(link: PaymentLink, channel: str, number: int = 1) -> Message:
+    """One more copy of the link, by a channel that somebody chose."""
+    return write(link.customer, f"link:{number}", template="link", context={}, link=link, channel=channel)
+
+
+def receipt_channel(link: PaymentLink, reference: str = "receipt:1") -> str:
+    return write(
+        link.customer, reference, template="receipt", context={}, link=PaymentLink.objects.get(pk=link.pk)
+    ).channel
+
+
+@pytest.mark.parametrize("word", ["refused", "nobody there", "wants nothing", "busy", "broke"])
+def test_a_later_copy_that_reached_nobody_takes_no_receipt_with_it(
+    kari: Customer, link: PaymentLink, carriers: Carriers, word: Word
+) -> None:
+    delivering.deliver(copy_of(link, "played_sms").pk, NOW)
+    carriers.first.words = [word]
+    delivering.deliver(copy_of(link, "played_whatsapp", 2).pk, NOW)
+    link.refresh_from_db()
+    assert link.via == "played_sms"
+    assert link.ways.split() == ["played_sms", "played_whatsapp"], "which copies were tried is known for good"
+    receipt = write(kari, "receipt:1", template="receipt", context={}, link=link)
+    assert delivering.deliver(receipt.pk, NOW)
+    assert [told.reference for told in carriers.second.calls] == ["link:1", "receipt:1"]
+
+
+def test_a_later_copy_that_is_given_up_afterwards_takes_no_receipt_with_it(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    delivering.deliver(copy_of(link, "played_sms").pk, NOW)
+    delivering.deliver(copy_of(link, "played_whatsapp", 2).pk, NOW)
+    told = carriers.first.receipt("undelivered")
+    assert receipts.take("played_whatsapp", "default", [told], LATER) == 1
+    assert receipt_channel(link) == "played_sms"
+    assert receipts.take("played_whatsapp", "default", [told], LATER) == 0, "twice is once"
+    assert receipt_channel(link, "receipt:2") == "played_sms"
+
+
+def test_an_earlier_copy_that_is_given_up_changes_nothing(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    delivering.deliver(copy_of(link, "played_whatsapp").pk, NOW)
+    delivering.deliver(copy_of(link, "played_sms", 2).pk, NOW)
+    receipts.take("played_whatsapp", "default", [carriers.first.receipt("undelivered")], LATER)
+    assert receipt_channel(link) == "played_sms"
+
+
+@pytest.mark.parametrize("word", ["taken", "lost"])
+def test_a_later_copy_that_may_have_arrived_counts(
+    kari: Customer, link: PaymentLink, carriers: Carriers, word: Word
+) -> None:
+    delivering.deliver(copy_of(link, "played_sms").pk, NOW)
+    carriers.first.words = [word]
+    delivering.deliver(copy_of(link, "played_whatsapp", 2).pk, NOW)
+    assert receipt_channel(link) == "played_whatsapp"
+
+
+def test_where_no_copy_arrived_the_receipt_goes_out_on_the_operators_channel(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    carriers.second.words = ["refused"]
+    delivering.deliver(copy_of(link, "played_sms").pk, NOW)
+    assert receipt_channel(link) == "played_whatsapp"
+    assert receipts.take("played_sms", "default", [late_receipt(carriers.second)], LATER) == 1
+    assert receipt_channel(link, "receipt:2") == "played_sms", "it arrived after all"
+
+
+def late_receipt(carrier: PlayedCarrier) -> Receipt:
+    """That the newest sending arrived, whatever the carrier said before."""
+    return Receipt("delivered", handover=carrier.calls[-1].handover)
+
+
 def test_a_link_handed_over_by_a_person_has_its_receipt_on_the_operators_channel(
     kari: Customer, link: PaymentLink, carriers: Carriers
 ) -> None:
@@ -204,3 +276,19 @@ def test_eight_workers_in_fifty_rounds_make_one_hand_over_each(kari: Customer, c
             at_once(*[lambda message=message, moment=moment: delivering.deliver(message.pk, moment)] * 8)
         assert outcomes_of(message) == ([Outcome.REFUSED] if number % 2 else []) + [Outcome.ACCEPTED]
     assert carriers.calls() == (50, 25)
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_of_two_copies_at_once_the_one_that_arrives_is_the_way(
+    kari: Customer, link: PaymentLink, carriers: Carriers
+) -> None:
+    for number in range(0, 90, 3):
+        sms = copy_of(link, "played_sms", number)
+        assert delivering.deliver(sms.pk, NOW)
+        carriers.first.words = ["refused"]
+        pair = [copy_of(link, "played_whatsapp", number + each) for each in (1, 2)]
+        results = at_once(*[lambda copy=copy: delivering.deliver(copy.pk, NOW) for copy in pair])
+        assert sorted(results) == [False, True]
+        link.refresh_from_db()
+        assert link.via == "played_whatsapp"
