@@ -7,6 +7,7 @@ from django.db.models import Q, QuerySet
 
 from billing import links
 from billing.models import Customer, Operator
+from payportal.messaging import whatsapp_ids
 from payportal.messaging.channels.base import Channel
 from payportal.messaging.models import ContactMedium, Message, ReminderRule
 
@@ -14,16 +15,22 @@ from payportal.messaging.models import ContactMedium, Message, ReminderRule
 TIMELINE_REACH = timedelta(days=60)
 
 
-def normal(address: str) -> str:
-    """One way of writing a number or mailbox, so that it is found again."""
-    return address.strip().lower()
+def spellings(medium: str, address: str) -> list[str]:
+    """Every way of writing a number or mailbox on this medium; the first is kept, and found again by each."""
+    plain = address.strip().lower()
+    return whatsapp_ids.spellings(plain) if medium == "whatsapp" else [plain]
+
+
+def known(operator_id: int, medium: str, address: str) -> QuerySet[ContactMedium]:
+    """What is kept of this number or mailbox, however it was written."""
+    return ContactMedium.objects.filter(operator_id=operator_id, medium=medium, address__in=spellings(medium, address))
 
 
 def mark(operator: Operator, medium: str, address: str, as_: str, now: datetime) -> None:
     """Keep what a carrier told of it: ``unreachable`` or ``opted_out``."""
-    field = f"{as_}_at"
+    field, kept = f"{as_}_at", spellings(medium, address)[0]
     ContactMedium.objects.bulk_create(
-        [ContactMedium(operator=operator, medium=medium, address=normal(address), reason="carrier", **{field: now})],
+        [ContactMedium(operator=operator, medium=medium, address=kept, reason="carrier", **{field: now})],
         update_conflicts=True,
         unique_fields=["operator", "medium", "address"],
         update_fields=[field, "reason"],
@@ -32,7 +39,7 @@ def mark(operator: Operator, medium: str, address: str, as_: str, now: datetime)
 
 def stop(channel: Channel, account: str, address: str, now: datetime) -> bool:
     """Its owner wants nothing more: kept for every operator that speaks through this account. False: known before."""
-    address = normal(address)
+    kept = spellings(channel.medium, address)[0]
     is_news = False
     with transaction.atomic():
         # In one order: of two at once, one waits for the other.
@@ -40,7 +47,7 @@ def stop(channel: Channel, account: str, address: str, now: datetime) -> bool:
             medium, is_new = ContactMedium.objects.get_or_create(
                 operator=operator,
                 medium=channel.medium,
-                address=address,
+                address=kept,
                 defaults={"opted_out_at": now, "reason": "stop"},
             )
             changed = is_new or ContactMedium.objects.filter(pk=medium.pk, opted_out_at__isnull=True).update(
@@ -54,12 +61,11 @@ def stop(channel: Channel, account: str, address: str, now: datetime) -> bool:
 
 def start(channel: Channel, account: str, address: str) -> bool:
     """Its owner wants to hear from us again, and is there to say so. False when nothing stood in the way."""
-    address = normal(address)
     rows = ContactMedium.objects.filter(
         Q(opted_out_at__isnull=False) | Q(unreachable_at__isnull=False),
         operator__in=_speaking_through(channel, account, address),
         medium=channel.medium,
-        address=address,
+        address__in=spellings(channel.medium, address),
     )
     return bool(rows.update(opted_out_at=None, unreachable_at=None, reason="start"))
 
@@ -78,7 +84,8 @@ def _speaking_through(channel: Channel, account: str, address: str) -> QuerySet[
 
 
 def _owners(channel: Channel, address: str) -> QuerySet[Customer]:
-    return Customer.objects.filter(Q(phone=address) if channel.reaches == "phone" else Q(email__iexact=address))
+    ways = spellings(channel.medium, address)
+    return Customer.objects.filter(Q(phone__in=ways) if channel.reaches == "phone" else Q(email__iexact=ways[0]))
 
 
 def _note_opted_out(operator: Operator, channel: Channel, address: str, now: datetime) -> None:

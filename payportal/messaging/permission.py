@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from billing import invoices, pins
 from billing.models import Customer, Operator
 from payportal.messaging import channels, contacts, policies
-from payportal.messaging.models import Consent, ContactMedium, Handover, Message, MessagingPolicy
+from payportal.messaging.models import Consent, Handover, Message, MessagingPolicy
 from payportal.messaging.occasions import CAPPED, OCCASIONS
 
 Status = Message.Status
@@ -105,13 +105,11 @@ def _address(message: Message) -> Never | None:
     channel = channels.REGISTRY.get(message.channel)
     if channel is None:
         return None
-    address = contacts.normal(getattr(message.customer, channel.reaches))
-    known = ContactMedium.objects.filter(
-        operator_id=message.operator_id, medium=channel.medium, address=address
-    ).first()
-    if known and known.opted_out_at:
+    address = getattr(message.customer, channel.reaches)
+    known = list(contacts.known(message.operator_id, channel.medium, address))
+    if any(each.opted_out_at for each in known):
         return Never("opted_out")
-    if known and known.unreachable_at:
+    if any(each.unreachable_at for each in known):
         return Never("unreachable")
     return None
 
