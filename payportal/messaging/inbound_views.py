@@ -3,7 +3,7 @@
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.csrf import csrf_exempt
@@ -47,7 +47,8 @@ def inbound(request: HttpRequest, channel: str, account: str) -> HttpResponse:
         log.exception("inbound_not_kept", channel=channel, account=account)
         outage.replace_dead_connections()
         return _answer(503)
-    return _answer(200)
+    greeting = channels.get(channel).greeting(body)
+    return JsonResponse(greeting, headers={"Cache-Control": "no-store"}) if greeting else _answer(200)
 
 
 def _handshake(request: HttpRequest, channel: str, account: str) -> HttpResponse:

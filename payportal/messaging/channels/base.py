@@ -174,6 +174,13 @@ class Channel(ABC):
         """
         raise InvalidSignature
 
+    def greeting(self, body: bytes) -> Mapping[str, str]:
+        """What the answer to a post must say, as JSON, where a carrier makes sure that the address is ours.
+
+        Called for what ``receive`` found right, and for nothing else. Empty: a carrier that wants to hear nothing.
+        """
+        return {}
+
     def credit(self, account: str) -> Credit:
         """What is left, asked now and then, so that an alarm comes before sends fail. Raises BadKeys, SendUnknown."""
         return Credit()

@@ -7,20 +7,19 @@ Exotel documents no signature on what it posts. So the address that it is given 
 (``ExotelAccount.webhook_token``), compared in constant time; it stands in no log (payportal.logs keeps paths only).
 """
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
-import phonenumbers
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
 from payportal.messaging.accounts import ExotelAccount
-from payportal.messaging.channels import http, wishes
+from payportal.messaging.channels import exotel_posts as posts
+from payportal.messaging.channels import http
 from payportal.messaging.channels.base import (
     BadKeys,
     CannotTell,
@@ -31,43 +30,10 @@ from payportal.messaging.channels.base import (
     NotSent,
     Outgoing,
     Question,
-    Receipt,
     Refused,
-    Said,
     SendUnknown,
 )
 
-State = Literal["accepted", "delivered", "read", "undelivered"]
-Mark = Literal["", "unreachable", "opted_out"]
-
-# By the words for them: two of Exotel's own pages give different numbers.
-SMS_STATES: dict[str, State] = {
-    "queued": "accepted",
-    "sending": "accepted",
-    "submitted": "accepted",
-    "sent": "accepted",
-    "delivered": "delivered",
-    "failed": "undelivered",
-    "failed_dnd": "undelivered",
-    "expired": "undelivered",
-    "undelivered": "undelivered",
-}
-WHATSAPP_STATES: dict[str, State] = {
-    "EX_MESSAGE_SENT": "accepted",
-    "EX_MESSAGE_DELIVERED": "delivered",
-    "EX_MESSAGE_SEEN": "read",
-}
-MARKS: dict[str, Mark] = {
-    "FAILED_INVALID_NUMBER": "unreachable",
-    # The national do-not-disturb register: nothing of ours will ever arrive there.
-    "FAILED_DND": "unreachable",
-    "FAILED_BLACKLISTED": "opted_out",
-    "EX_INVALID_RECIPIENT": "unreachable",
-    "EX_INCAPABLE_RECIPIENT": "unreachable",
-}
-# Where numbers without a country are from: Exotel's home.
-REGION = "IN"
-MOST_FIELDS = 200
 MILLION = 1_000_000
 
 
@@ -81,7 +47,7 @@ class Exotel(Channel):
 
     def receive(self, account: str, url: str, headers: Mapping[str, str], body: bytes) -> Sequence[News]:
         keys: ExotelAccount = settings.EXOTEL_ACCOUNTS[account]
-        query = dict(parse_qsl(urlsplit(url).query, max_num_fields=MOST_FIELDS))
+        query = dict(parse_qsl(urlsplit(url).query, max_num_fields=posts.MOST_FIELDS))
         if not keys.webhook_token or not constant_time_compare(query.get("t", ""), keys.webhook_token):
             raise InvalidSignature
         return list(self.news(body))
@@ -126,18 +92,7 @@ class ExotelSms(Exotel):
         return _reference(_found(fields, "sid"))
 
     def news(self, body: bytes) -> Iterator[News]:
-        form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
-        if "Status" in form:
-            state = _sms_state(form["Status"], form.get("DetailedStatus", ""))
-            if state is not None:
-                yield _receipt(
-                    state,
-                    handover=form.get("CustomField", ""),
-                    sid=form.get("SmsSid", ""),
-                    word=form.get("DetailedStatus") or form["Status"],
-                )
-        elif "Body" in form:
-            yield from _said(form.get("From", ""), form["Body"])
+        return posts.sms(body)
 
 
 class ExotelWhatsApp(Exotel):
@@ -160,11 +115,11 @@ class ExotelWhatsApp(Exotel):
         return _taken(fields, answer)
 
     def news(self, body: bytes) -> Iterator[News]:
-        try:
-            for message in json.loads(body)["whatsapp"]["messages"]:
-                yield from _told(message)
-        except (TypeError, KeyError, AttributeError, RecursionError):
-            raise ValueError("a body of another shape") from None
+        return posts.whatsapp(body)
+
+    def greeting(self, body: bytes) -> Mapping[str, str]:
+        challenge = posts.challenge(body)
+        return {"challenge": challenge} if challenge else {}
 
 
 def _content(message: Outgoing) -> dict[str, Any]:
@@ -201,53 +156,9 @@ def _failure(answer: http.Answer, word: str) -> NotSent | Refused | SendUnknown:
     """What an answer that is not good means. Its words are for people, but for one that says it was the number."""
     if answer.status == 400 and word.strip().lower().startswith("invalid recipient"):
         return Refused("HTTP 400", mark="unreachable")
-    if answer.status == 400 and word.strip().upper() in MARKS:
-        return Refused("HTTP 400", mark=MARKS[word.strip().upper()])
+    if answer.status == 400 and word.strip().upper() in posts.MARKS:
+        return Refused("HTTP 400", mark=posts.MARKS[word.strip().upper()])
     return http.failure(answer)
-
-
-def _sms_state(status: str, detail: str) -> State | None:
-    if detail.upper() == "DELIVERED_TO_HANDSET":
-        return "delivered"
-    return SMS_STATES.get(status.lower())
-
-
-def _told(message: Mapping[str, Any]) -> Iterator[News]:
-    if message["callback_type"] == "dlr":
-        word = str(message.get("exo_detailed_status") or "")
-        yield _receipt(
-            WHATSAPP_STATES.get(word, "undelivered"),
-            handover=str(message.get("custom_data") or ""),
-            sid=str(message.get("sid") or ""),
-            word=word,
-        )
-    elif message["callback_type"] == "icm":
-        content = message.get("content", {})
-        words = content.get("text", {}).get("body") or content.get("button", {}).get("text") or ""
-        yield from _said(str(message["from"]), str(words))
-
-
-def _receipt(state: State, *, handover: str, sid: str, word: str) -> Receipt:
-    is_lost = state == "undelivered"
-    # Only a word that is in capitals, as their codes are: nothing of a person's can be one.
-    code = word if word.replace("_", "").isalpha() and word.isascii() and word.isupper() else ""
-    return Receipt(
-        state,
-        handover=handover,
-        channel_reference=sid,
-        error=f"Exotel {code or 'failed'}"[:60] if is_lost else "",
-        mark=MARKS.get(word, "") if is_lost else "",
-    )
-
-
-def _said(sender: str, words: str) -> Iterator[Said]:
-    """What somebody wrote; a number without a plus has its country in front on WhatsApp, and none in an SMS."""
-    try:
-        digits = sender if sender.startswith(("+", "0")) or len(sender) <= 10 else f"+{sender}"
-        parsed = phonenumbers.parse(digits, REGION)
-    except phonenumbers.NumberParseException:
-        return
-    yield Said(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164), wishes.of(words))
 
 
 def _account(code: str) -> ExotelAccount:

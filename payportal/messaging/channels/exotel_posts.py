@@ -1,0 +1,214 @@
+"""What Exotel posts: reports on SMS and WhatsApp messages, and what customers wrote.
+
+SMS come as forms (developer.exotel.com, docs/sms-support/sms-webhooks). What WhatsApp brings is shown in three
+envelopes by three pages: ``{"whatsapp": {"messages": [...]}}`` (/api/receive-messages and its status callbacks),
+``{"event": ..., "message": {...}}`` (docs/whatsapp-api/api-reference/receive-messages) and
+``{"type": ..., "data": {...}}`` (docs/whatsapp-support/webhooks); a fourth shows a bare report
+(docs/whatsapp-api/api-reference/status-codes). All are read: an opt-out that got lost is a message to somebody who
+wanted none.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+import phonenumbers
+import structlog
+
+from payportal.messaging.channels import wishes
+from payportal.messaging.channels.base import News, Receipt, Said
+
+log = structlog.get_logger(__name__)
+
+State = Literal["accepted", "delivered", "read", "undelivered"]
+Mark = Literal["", "unreachable", "opted_out"]
+
+# By the words for them: two of Exotel's own pages give different numbers.
+SMS_STATES: dict[str, State] = {
+    "queued": "accepted",
+    "sending": "accepted",
+    "submitted": "accepted",
+    "sent": "accepted",
+    "delivered": "delivered",
+    "failed": "undelivered",
+    "failed_dnd": "undelivered",
+    "expired": "undelivered",
+    "undelivered": "undelivered",
+}
+WHATSAPP_STATES: dict[str, State] = {
+    "EX_MESSAGE_SENT": "accepted",
+    "EX_MESSAGE_DELIVERED": "delivered",
+    "EX_MESSAGE_SEEN": "read",
+}
+MARKS: dict[str, Mark] = {
+    "FAILED_INVALID_NUMBER": "unreachable",
+    # The national do-not-disturb register: nothing of ours will ever arrive there.
+    "FAILED_DND": "unreachable",
+    "FAILED_BLACKLISTED": "opted_out",
+    "EX_INVALID_RECIPIENT": "unreachable",
+    "EX_INCAPABLE_RECIPIENT": "unreachable",
+}
+# What an envelope or a message calls itself.
+REPORTS = {"dlr", "message_status"}
+WRITTEN = {"icm", "incoming_message", "inbound_message"}
+# Where a report says what became of a message, and where a message has its words.
+OUTCOME_FIELDS = ("exo_status_code", "exo_detailed_status", "status")
+WORD_FIELDS = ("content", "message", "text", "button", "interactive")
+# Where SMS senders without a country are from: Exotel's home. Ten digits are a whole number there.
+REGION, REGION_DIGITS = "IN", 10
+MOST_FIELDS = 200
+LONGEST_CHALLENGE = 500
+
+
+def sms(body: bytes) -> Iterator[News]:
+    """What a form says. Raises ValueError for what can't be read."""
+    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    if "Status" in form:
+        state = _sms_state(form["Status"], form.get("DetailedStatus", ""))
+        if state is not None:
+            yield _receipt(
+                state,
+                handover=form.get("CustomField", ""),
+                sid=form.get("SmsSid", ""),
+                word=form.get("DetailedStatus") or form["Status"],
+            )
+    elif "Body" in form:
+        sender = form.get("From", "")
+        is_whole = sender.startswith(("+", "0")) or len(sender) <= REGION_DIGITS
+        yield from _said(sender if is_whole else f"+{sender}", [form["Body"]])
+
+
+def whatsapp(body: bytes) -> Iterator[News]:
+    """What any of the envelopes says. Raises ValueError for what is none of them.
+
+    Whatever is no report and has a sender was written by a customer, under whichever name it comes.
+    """
+    kind, messages = _opened(_object(body))
+    for message in messages:
+        its_kind = _text(message.get("callback_type")) or kind
+        if _is_report(its_kind, message):
+            word = _text(message.get("exo_detailed_status"))
+            yield _receipt(
+                WHATSAPP_STATES.get(word, "undelivered"),
+                handover=_text(message.get("custom_data")),
+                sid=_first(message, "sid", "message_sid", "id"),
+                word=word,
+            )
+        else:
+            # A country stands in front of every number there, with a plus or without.
+            sender = _sender(message)
+            yield from _said(sender if sender.startswith(("+", "0")) else f"+{sender}", _words(message))
+
+
+def challenge(body: bytes) -> str:
+    """What Exotel wants to hear again from an address that it is given; empty: nothing.
+
+    https://developer.exotel.com/docs/whatsapp-support/webhooks, "Verify Your Endpoint".
+    """
+    try:
+        found = _object(body)
+    except ValueError:
+        return ""
+    asked = _text(found.get("challenge")) if found.get("type") == "verification" else ""
+    return asked if len(asked) <= LONGEST_CHALLENGE else ""
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body)
+    except RecursionError:
+        found = None
+    if not isinstance(found, dict) or not found:
+        raise ValueError("a body of another shape")
+    return found
+
+
+def _opened(body: dict[str, Any]) -> tuple[str, Sequence[dict[str, Any]]]:
+    """What an envelope calls what it holds, and the messages in it; what is no message keeps none back."""
+    kind = _first(body, "event", "type")
+    if kind == "verification":
+        return kind, ()
+    inside: object = None
+    if "whatsapp" in body:
+        inside = body["whatsapp"].get("messages") if isinstance(body["whatsapp"], dict) else None
+    elif "from" in body or "sid" in body:
+        inside = [body]
+    else:
+        held = body.get("data") or body.get("message") or body
+        inside = [{"contact": body.get("contact"), **held}] if isinstance(held, dict) else None
+    messages = [each for each in inside if isinstance(each, dict)] if isinstance(inside, list) else []
+    if not messages:
+        raise ValueError("a body of another shape")
+    return kind, messages
+
+
+def _is_report(kind: str, message: dict[str, Any]) -> bool:
+    if kind in REPORTS or kind in WRITTEN:
+        return kind in REPORTS
+    says_words = any(message.get(name) for name in WORD_FIELDS)
+    return not says_words and any(message.get(name) is not None for name in OUTCOME_FIELDS)
+
+
+def _sender(message: dict[str, Any]) -> str:
+    contact = message.get("contact")
+    return _first(message, "from") or (_first(contact, "wa_id") if isinstance(contact, dict) else "")
+
+
+def _words(message: dict[str, Any]) -> list[str]:
+    """What was written, or stands on the button or entry that was chosen, and what an operator had it stand for."""
+    content = message.get("content") or message.get("message") or message
+    if not isinstance(content, dict):
+        return [_text(content)]
+    found = [_text(content.get("text"))]
+    text, button, chosen = (content.get(name) for name in ("text", "button", "interactive"))
+    places = [text, button]
+    if isinstance(chosen, dict):
+        places += [chosen.get("button_reply"), chosen.get("list_reply")]
+    for place in places:
+        if isinstance(place, dict):
+            found += [_text(place.get(name)) for name in ("body", "text", "title", "payload")]
+    return found
+
+
+def _said(sender: str, words: Sequence[str]) -> Iterator[Said]:
+    """What somebody wrote. A sender that is no number is none of our customers."""
+    try:
+        parsed = phonenumbers.parse(sender, REGION)
+    except phonenumbers.NumberParseException:
+        log.info("exotel_sender_unreadable")
+        return
+    wished = [wish for wish in map(wishes.of, words) if wish != "other"]
+    number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    yield Said(number, wished[0] if wished else "other")
+
+
+def _sms_state(status: str, detail: str) -> State | None:
+    if detail.upper() == "DELIVERED_TO_HANDSET":
+        return "delivered"
+    return SMS_STATES.get(status.lower())
+
+
+def _receipt(state: State, *, handover: str, sid: str, word: str) -> Receipt:
+    is_lost = state == "undelivered"
+    # Only a word that is in capitals, as their codes are: nothing of a person's can be one.
+    code = word if word.replace("_", "").isalpha() and word.isascii() and word.isupper() else ""
+    return Receipt(
+        state,
+        handover=handover,
+        channel_reference=sid,
+        error=f"Exotel {code or 'failed'}"[:60] if is_lost else "",
+        mark=MARKS.get(word, "") if is_lost else "",
+    )
+
+
+def _first(fields: dict[str, Any], *names: str) -> str:
+    """The first of these fields that says something."""
+    return next((text for text in (_text(fields.get(name)) for name in names) if text), "")
+
+
+def _text(value: object) -> str:
+    """A text, or a number that stands for one; anything else is none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else ""
