@@ -210,7 +210,7 @@ def _suspended(link: PaymentLink, bills: Sequence[Invoice], language: str) -> li
 
 @dataclass(frozen=True, slots=True)
 class LastPayment:
-    """The newest payment of this customer in the link's currency; its receipt only when this link paid it."""
+    """The newest payment of this customer in the link's currency; its receipt only where it was paid."""
 
     text: str
     receipt: str

@@ -14,7 +14,7 @@ from billing import gateways, links, proofs
 from billing.models import Payment, PaymentLink
 from billing.proofs import Action
 from payportal import probing, visitors
-from payportal.pages import access, checkout_page, errors, out_views, pin_views, proof, robots, shell, ticks
+from payportal.pages import access, checkout_page, errors, out_views, payer, pin_views, proof, robots, shell, ticks
 from payportal.pages.checkout_page import CheckoutPage, LinkPayments
 from payportal.pages.requests import LinkRequest, OperatorRequest
 
@@ -104,13 +104,14 @@ def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpRespon
     if proof.is_wanted(request, Action.OPEN):
         return pin_views.ask(request, Action.OPEN)
     found = checkout_page.payments_of(request.link)
+    others = payer.under_way_elsewhere(request, found)
     own = found.own_open
-    if own and own.status == Payment.Status.PROCESSING:
+    if own and own.status == Payment.Status.PROCESSING and others is not own:
         response = shell.private(HttpResponseRedirect(access.status_path(own)))
-        access.remember_payment(request, response, own)
+        payer.remember(request, response, own)
         return response
-    if found.elsewhere:
-        return _show_elsewhere(request, found.elsewhere)
+    if others:
+        return _show_elsewhere(request, others)
     page = _page(request, found, ticked)
     if page.bills and proof.is_wanted(request, Action.PAY, page.sum.amount):
         return pin_views.ask(request, Action.PAY)
@@ -130,7 +131,8 @@ def _show(request: LinkRequest, ticked: ticks.Ticks | None = None) -> HttpRespon
 
 def _show_empty(request: LinkRequest, found: LinkPayments, context: dict[str, Any]) -> HttpResponse:
     last = found.own_succeeded[-1] if found.own_succeeded else None
-    context["last"] = checkout_page.last_payment(request.link, last, get_language() or "en")
+    own = last if last and payer.is_here(request, last) else None
+    context["last"] = checkout_page.last_payment(request.link, own, get_language() or "en")
     return shell.page(request, "pages/empty.html", kind="empty", context=context)
 
 

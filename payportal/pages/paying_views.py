@@ -13,7 +13,7 @@ from billing import links, payments
 from billing.gateways.base import GatewayError, GatewayUnknown
 from billing.models import Payment
 from billing.proofs import Action
-from payportal.pages import access, asking, checkout_page, errors, proof, shell, ticks
+from payportal.pages import access, asking, checkout_page, errors, payer, proof, shell, ticks
 from payportal.pages.checkout_page import LinkPayments
 from payportal.pages.requests import LinkRequest
 
@@ -43,7 +43,7 @@ def state(request: LinkRequest, selector: str) -> JsonResponse:
     answer = {"known": True, "version": version}
     payment = _to_be_shown(request, found)
     if payment:
-        return _to_status(request, payment, answer)
+        return _to_payment(request, payment, answer)
     return _json({**answer, "go": _where(request, found, version)})
 
 
@@ -113,7 +113,7 @@ def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> Json
         return _json({"go": f"{base}?changed=1"}, status=409)
     except (payments.PaymentInProgress, payments.PaymentGone) as stopped:
         stopped.payment.operator = request.operator
-        return _to_status(request, stopped.payment, {}, status=409)
+        return _to_payment(request, stopped.payment, {}, status=409)
     except payments.BillsTaken:
         return _json({"go": base}, status=409)
     except GatewayUnknown:
@@ -123,7 +123,7 @@ def _start(request: LinkRequest, ticked: ticks.Ticks, amount_shown: int) -> Json
         return _json({"note": "refusal"}, status=422)
     address = request.build_absolute_uri(access.status_path(payment))
     response = _json({"client_secret": opened.client_secret, "return_url": address})
-    access.remember_payment(request, response, payment)
+    payer.remember(request, response, payment)
     return response
 
 
@@ -158,17 +158,23 @@ def take_over(request: LinkRequest) -> HttpResponse:
 def waiting(request: LinkRequest) -> HttpResponse:
     """Whether somebody else's payment still goes on: 204 while it does, then the way back to the page."""
     found = checkout_page.payments_of(request.link)
-    if found.elsewhere:
-        asking.ask(found.elsewhere, timezone.now())
+    others = payer.under_way_elsewhere(request, found)
+    if others:
+        asking.ask(others, timezone.now())
         return shell.private(HttpResponse(status=204))
     response = HttpResponse()
     response["HX-Redirect"] = f"/p/{request.link.selector}/"
     return shell.private(response)
 
 
-def _to_status(request: LinkRequest, payment: Payment, answer: Mapping[str, object], status: int = 200) -> JsonResponse:
+def _to_payment(
+    request: LinkRequest, payment: Payment, answer: Mapping[str, object], status: int = 200
+) -> JsonResponse:
+    """To the payment's own page where it was begun; anywhere else to the link's, which says as much as it may."""
+    if not payer.is_here(request, payment):
+        return _json({**answer, "go": f"/p/{request.link.selector}/"}, status)
     response = _json({**answer, "go": access.status_path(payment)}, status)
-    access.remember_payment(request, response, payment)
+    payer.remember(request, response, payment)
     return response
 
 

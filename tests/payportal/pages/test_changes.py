@@ -9,8 +9,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from billing import ledger, links, payments
-from billing.models import Customer, Invoice, PaymentLink
+from billing.models import Customer, Invoice, Payment, PaymentLink
 from payportal.demo.stripe_standin import StandIn
+from payportal.pages import payer
 from tests import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +77,7 @@ def test_when_all_is_paid_the_empty_page_says_it_too(standin: StandIn, phone: Cl
 
 def test_what_this_link_paid_has_a_receipt_instead(standin: StandIn, phone: Client, link: PaymentLink) -> None:
     pay(standin, link, bills(link))
+    phone.cookies[payer.COOKIE] = links.status_token(Payment.objects.get())
     shown = page(phone, link)
     assert "See the receipt" in shown
     assert "was paid on" not in shown

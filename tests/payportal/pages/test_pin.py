@@ -13,7 +13,7 @@ from billing.models import AccountPin, Invoice, LinkEvent, Payment, PaymentLink,
 from billing.proofs import Action
 from payportal import limits
 from payportal.messaging.models import Message
-from payportal.pages import operators, pin_views
+from payportal.pages import operators, payer, pin_views
 from tests import threads
 from tests.payportal.pages.conftest import PHONE
 
@@ -130,6 +130,7 @@ def test_where_opening_asks_the_script_is_told_of_no_payment(pinned: PaymentLink
         payment = payments.start(link=pinned, invoices=bills, amount_shown=104700, now=now)
     Payment.objects.filter(pk=payment.pk).update(status=Payment.Status.PROCESSING)
     phone.get(links.path(pinned))
+    phone.cookies[payer.COOKIE] = links.status_token(payment)
     assert phone.get(f"/p/{pinned.selector}/state").json()["go"].startswith("/s/")
     rule(pinned, Action.OPEN)
     operators.forget()

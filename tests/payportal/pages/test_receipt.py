@@ -7,6 +7,7 @@ from django.utils import timezone
 from billing import links, payments, receipts
 from billing.models import Invoice, Payment, PaymentLink
 from payportal.demo.stripe_standin import StandIn
+from payportal.pages import payer
 from tests import world
 from tests.payportal.pages.test_status import begin, confirm
 
@@ -97,6 +98,7 @@ def test_what_is_not_paid_has_no_receipt(phone: Client, standin: StandIn, link: 
 
 
 def test_it_is_found_again_by_who_owes_nothing_more(phone: Client, paid: Payment) -> None:
+    phone.cookies[payer.COOKIE] = links.status_token(paid)
     page = phone.get(links.path(paid.link)).content.decode()
     assert "Nothing to pay" in page
     assert f"/r/{receipts.token(paid)}" in page

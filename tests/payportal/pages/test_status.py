@@ -14,7 +14,7 @@ from activation.models import Package
 from billing import links, payments
 from billing.models import Invoice, LinkEvent, Payment, PaymentLink
 from payportal.demo.stripe_standin import StandIn
-from payportal.pages import access, asking
+from payportal.pages import access, asking, payer
 from tests import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -275,6 +275,7 @@ def test_the_way_back_is_for_the_browser_that_has_the_link(phone: Client, paymen
 def test_processing_keeps_its_page_and_its_link_shows_it(phone: Client, payment: Payment) -> None:
     Payment.objects.filter(pk=payment.pk).update(status="processing", checked_at=timezone.now())
     assert "Paying" in phone.get(path(payment)).content.decode()
+    phone.cookies[payer.COOKIE] = links.status_token(payment)
     answer = phone.get(links.path(payment.link))
     assert (answer.status_code, answer.headers["Location"]) == (302, path(payment))
 
