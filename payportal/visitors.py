@@ -40,8 +40,9 @@ _APPS = tuple(
         ("twitter", r"\bTwitter(?: for |Android)"),
         ("google", r"\bGSA/"),
         ("viber", r"\bViber\b"),
-        # Android names every such window: "; wv)".
-        ("app", r"; wv\)"),
+        # Android names every such window: "; wv)". On iOS it lacks what browsers add to their names: a version, and
+        # Safari (developer.apple.com, "Using the Safari on iPhone User Agent String"); Chrome, Firefox and Edge say it.
+        ("app", r"; wv\)|\((?:iPhone|iPad|iPod)[^)]*\)(?=.* Mobile/)(?!.* (?:Version|Safari)/)"),
     )
 )
 
