@@ -194,6 +194,8 @@ WHATSAPP_API_VERSION = env.str("WHATSAPP_API_VERSION", "v24.0")
 CARRIER_TIMEOUT_SECONDS = env.int("CARRIER_TIMEOUT_SECONDS", 10)
 # Below this much credit (whole units of the carrier's currency) an alarm is raised.
 CARRIER_LOW_CREDIT = env.int("CARRIER_LOW_CREDIT", 20)
+# Of a currency in which that is much or next to nothing: INR=2000,KWD=6.
+CARRIER_LOW_CREDITS: dict[str, int] = env.dict("CARRIER_LOW_CREDITS", {}, subcast_values=int)
 
 # Who may read /metrics; empty: nobody.
 METRICS_TOKEN = env.str("METRICS_TOKEN", "")

@@ -63,7 +63,8 @@ def _check(channel_code: str, account: str, now: datetime) -> bool:
 
 
 def _is_low(credit: Credit) -> bool:
-    return credit.micros is not None and credit.micros < settings.CARRIER_LOW_CREDIT * MICROS
+    least = settings.CARRIER_LOW_CREDITS.get(credit.currency, settings.CARRIER_LOW_CREDIT)
+    return credit.micros is not None and credit.micros < least * MICROS
 
 
 def _raise(kind: str, channel: str, account: str, detail: str, now: datetime) -> bool:

@@ -11,12 +11,14 @@ from anymail.exceptions import AnymailAPIError, AnymailError, AnymailRecipientsR
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.mail import BadHeaderError, EmailMessage, get_connection
+from django.core.mail.backends import smtp
 
 from payportal.messaging.channels import mail_events, mail_service
 from payportal.messaging.channels.base import (
     BadKeys,
     CannotTell,
     Channel,
+    Credit,
     News,
     NotSent,
     Outgoing,
@@ -43,22 +45,41 @@ class Email(Channel):
     reaches = "email"
 
     def send(self, message: Outgoing) -> str:
-        try:
-            connection = get_connection()
-        except ImproperlyConfigured as error:
-            raise BadKeys(type(error).__name__) from None
-        mail = _mail(message, connection)
+        mail = _mail(message, _connection())
         attempt: Attempt[str] = Attempt(longest())
         return attempt.run(lambda: _send(mail, attempt))
 
     def look_up(self, question: Question) -> str | None:
         raise CannotTell
 
+    def credit(self, account: str) -> Credit:
+        """Nobody tells of money; a mail server that lets us in shows that the password is still good.
+
+        Of a mail service only that its keys are set: what asks it about them is another call at each service.
+        """
+        connection = _connection()
+        if not isinstance(connection, smtp.EmailBackend):
+            return Credit()
+        attempt: Attempt[Credit] = Attempt(longest())
+        try:
+            return attempt.run(lambda: _greeted(connection, attempt))
+        except BadKeys:
+            raise
+        except NotSent as error:
+            raise SendUnknown(str(error)) from None
+
     def receive(self, account: str, url: str, headers: Mapping[str, str], body: bytes) -> Sequence[News]:
         """What a mail service posts; a plain mail server posts nothing."""
         if account != "default":
             raise KeyError(account)
         return mail_events.received(settings.EMAIL_BACKEND, url, headers, body)
+
+
+def _connection() -> Any:
+    try:
+        return get_connection()
+    except ImproperlyConfigured as error:
+        raise BadKeys(type(error).__name__) from None
 
 
 def _mail(message: Outgoing, connection: Any) -> EmailMessage:
@@ -82,15 +103,11 @@ def _mail(message: Outgoing, connection: Any) -> EmailMessage:
 
 def _send(mail: EmailMessage, attempt: Attempt[str]) -> str:
     connection: Any = mail.connection
-    attempt.on_abandon = lambda: _cut(connection)
+    _open(connection, attempt)
     try:
-        # Until the connection stands nothing can have been sent, whatever goes wrong.
-        connection.open()
         mail_service.keep_to_ourselves(connection)
         attempt.begin()
-    except smtplib.SMTPAuthenticationError as error:
-        raise BadKeys(f"SMTP {error.smtp_code}") from None
-    except (OSError, smtplib.SMTPException, Abandoned) as error:
+    except Abandoned as error:
         raise NotSent(type(error).__name__) from None
     try:
         connection.send_messages([mail])
@@ -110,6 +127,28 @@ def _send(mail: EmailMessage, attempt: Attempt[str]) -> str:
     finally:
         _close_quietly(connection)
     return mail_service.reference(mail) or str(mail.extra_headers["Message-ID"])
+
+
+def _open(connection: Any, attempt: Attempt[Any]) -> None:
+    """Until the connection stands nothing can have been sent, whatever goes wrong."""
+    attempt.on_abandon = lambda: _cut(connection)
+    try:
+        connection.open()
+    except smtplib.SMTPAuthenticationError as error:
+        # RFC 4954, 6: 454 is for now.
+        kind = BadKeys if error.smtp_code >= PERMANENT else NotSent
+        raise kind(f"SMTP {error.smtp_code}") from None
+    except smtplib.SMTPNotSupportedError as error:
+        # It takes no log-in, or none without TLS, and ours needs one: no message will fare better.
+        raise BadKeys(type(error).__name__) from None
+    except (OSError, smtplib.SMTPException) as error:
+        raise NotSent(type(error).__name__) from None
+
+
+def _greeted(connection: Any, attempt: Attempt[Credit]) -> Credit:
+    _open(connection, attempt)
+    _close_quietly(connection)
+    return Credit()
 
 
 def _refused_recipient(error: smtplib.SMTPRecipientsRefused) -> NotSent | Refused:

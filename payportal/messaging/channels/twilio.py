@@ -146,8 +146,12 @@ class Twilio(Channel):
         return (Said(sender.removeprefix(self.prefix), wishes.of(told) if told else wishes.of(form["Body"])),)
 
     def credit(self, account: str) -> Credit:
-        """The account's balance; a subaccount's is told with its parent alone. Raises KeyError for no such account."""
+        """The account's balance; a subaccount's is told with its parent alone. Raises KeyError for no such account.
+
+        An account without a sender is of no use either: BadKeys, before a message meets it.
+        """
         keys: TwilioAccount = settings.TWILIO_ACCOUNTS[account]
+        self.sender(keys)
         fields = http.ask(httpx.Request("GET", _address(keys, "Balance.json"), headers=_keys(keys))).fields()
         micros, currency = _money(fields.get("balance"), fields.get("currency"))
         return Credit(micros, currency)
@@ -209,7 +213,7 @@ def _account(code: str) -> TwilioAccount:
 
 def _from(sender: str, prefix: str) -> dict[str, str]:
     if not sender:
-        raise Refused("the Twilio account has no sender for this")
+        raise BadKeys("the Twilio account has no sender for this")
     if re.fullmatch(r"MG[0-9a-fA-F]{32}", sender):
         return {"MessagingServiceSid": sender}
     return {"From": prefix + sender.removeprefix(prefix)}

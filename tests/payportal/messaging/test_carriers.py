@@ -6,12 +6,14 @@ from io import StringIO
 import pytest
 from django.conf import settings
 from django.core.management import call_command
+from pytest_django import Settings
 
 from billing.models import Alarm, Customer, Operator
 from payportal.messaging import carriers, tasks
 from payportal.messaging.channels.base import Credit
 from payportal.messaging.models import ReminderRule
 from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
+from tests.payportal.messaging.channels.mail_server import MailServer
 from tests.payportal.messaging.story import NOW
 
 pytestmark = pytest.mark.django_db
@@ -40,6 +42,34 @@ def test_enough_or_untold_is_no_alarm(carrier: PlayedCarrier, left: Credit) -> N
     carrier.left = left
     assert carriers.check(NOW) == 0
     assert not Alarm.objects.exists()
+
+
+def test_what_is_little_depends_on_the_currency(carrier: PlayedCarrier, settings: Settings) -> None:
+    settings.CARRIER_LOW_CREDITS = {"INR": 2000, "BHD": 8}
+    for credit, is_low in [
+        (Credit(1999 * MILLION, "INR"), True),
+        (Credit(2000 * MILLION, "INR"), False),
+        (Credit(8 * MILLION, "BHD"), False),
+        (Credit(settings.CARRIER_LOW_CREDIT * MILLION - 1, "USD"), True),
+        (Credit(settings.CARRIER_LOW_CREDIT * MILLION - 1, ""), True),
+    ]:
+        carrier.left = credit
+        assert carriers.check(NOW) == is_low
+
+
+def test_a_mail_server_that_refuses_our_password_is_found_before_a_message_meets_it(
+    kari: Customer, carrier: PlayedCarrier, settings: Settings
+) -> None:
+    ReminderRule.objects.filter(operator=kari.operator).delete()
+    speak(kari, "email")
+    with MailServer() as server:
+        server.wants_login = True
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "payportal", "wrong"
+        assert carriers.check(NOW) == carriers.check(NOW) == 1
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.subject, alarm.detail) == ("bad_keys", "email:default", "SMTP 535")
 
 
 def test_an_empty_account_is_low_and_a_debt_too(carrier: PlayedCarrier) -> None:

@@ -12,7 +12,7 @@ class MailServer:
     """``answer``: what is said to the final dot, or to RCPT where it begins so; ``hang_up``: when to drop the line.
 
     ``is_slow``: whether it answers each line in time for a socket's time-out, and all of them far too late.
-    ``wants_login``: whether it offers log-in, which then nobody passes.
+    ``wants_login``: whether it offers log-in, which then nobody passes; ``login_answer``: what it says to who tries.
     """
 
     answer: str = "250 taken"
@@ -20,10 +20,12 @@ class MailServer:
     hang_up: str = ""
     is_slow: bool = False
     wants_login: bool = False
+    login_answer: str = "535 5.7.8 wrong"
     mailbox: list[EmailMessage] = field(default_factory=list)
 
     def __enter__(self) -> "MailServer":
         server = self
+        self.calls = self.farewells = 0
         self.released = threading.Event()
         Handler = type("Handler", (_Handler,), {"mail": server})
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
@@ -49,6 +51,7 @@ class _Handler(socketserver.StreamRequestHandler):
             pass
 
     def talk(self) -> None:
+        self.mail.calls += 1
         if self.mail.hang_up == "greeting":
             return
         self.say("220 made-up mail")
@@ -58,7 +61,7 @@ class _Handler(socketserver.StreamRequestHandler):
                 self.say("250-made-up")
                 self.say("250 AUTH PLAIN")
             elif verb == "AUTH":
-                self.say("535 5.7.8 wrong")
+                self.say(self.mail.login_answer)
             elif verb in ("EHLO", "HELO", "MAIL", "RSET"):
                 self.say("250 ok")
             elif verb == "RCPT":
@@ -72,6 +75,7 @@ class _Handler(socketserver.StreamRequestHandler):
                     return
                 self.say(self.mail.answer)
             elif verb == "QUIT":
+                self.mail.farewells += 1
                 self.say("221 bye")
                 return
 

@@ -3,11 +3,12 @@
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
-from payportal.messaging.channels.base import BadKeys, NotSent, Refused, SendUnknown
+from payportal.messaging.channels.base import BadKeys, Credit, NotSent, Refused, SendUnknown
 from payportal.messaging.channels.email import Email
 from tests.payportal.messaging.channels import far_sides
 from tests.payportal.messaging.channels.mail_server import MailServer
@@ -91,6 +92,69 @@ def test_a_log_in_that_fails_is_an_alarm(server: MailServer, settings: Settings)
     with pytest.raises(BadKeys):
         Email().send(MESSAGE)
     assert server.mailbox == []
+
+
+def log_in(settings: Settings) -> None:
+    settings.EMAIL_HOST_USER, settings.EMAIL_HOST_PASSWORD = "payportal", "secret"
+
+
+def test_a_look_at_the_account_opens_and_closes_a_connection_and_sends_nothing(
+    server: MailServer, settings: Settings
+) -> None:
+    server.wants_login, server.login_answer = True, "235 2.7.0 welcome"
+    log_in(settings)
+    assert Email().credit("default") == Credit()
+    assert (server.calls, server.mailbox) == (1, [])
+    assert server.farewells == 1
+
+
+def test_a_look_at_the_account_finds_a_wrong_password(server: MailServer, settings: Settings) -> None:
+    server.wants_login = True
+    log_in(settings)
+    with pytest.raises(BadKeys, match="SMTP 535"):
+        Email().credit("default")
+
+
+def test_a_server_that_knows_no_log_in_where_we_have_one_takes_nothing(server: MailServer, settings: Settings) -> None:
+    log_in(settings)
+    for ask in (lambda: Email().credit("default"), lambda: Email().send(MESSAGE)):
+        with pytest.raises(BadKeys):
+            ask()
+
+
+def test_a_log_in_that_fails_for_now_is_no_alarm(server: MailServer, settings: Settings) -> None:
+    """RFC 4954, 6: 454, temporary authentication failure."""
+    server.wants_login, server.login_answer = True, "454 4.7.0 later"
+    log_in(settings)
+    with pytest.raises(SendUnknown):
+        Email().credit("default")
+    with pytest.raises(NotSent) as failure:
+        Email().send(MESSAGE)
+    assert type(failure.value) is NotSent
+
+
+def test_a_look_at_the_account_is_over_in_time(server: MailServer, settings: Settings) -> None:
+    settings.CARRIER_TIMEOUT_SECONDS, settings.EMAIL_TIMEOUT = 0.2, 5
+    server.is_slow = True
+    with pytest.raises(SendUnknown):
+        Email().credit("default")
+
+
+def test_a_server_that_is_down_or_hangs_up_says_nothing_of_our_keys(server: MailServer, settings: Settings) -> None:
+    server.hang_up = "greeting"
+    with pytest.raises(SendUnknown):
+        Email().credit("default")
+    settings.EMAIL_PORT = 9
+    with pytest.raises(SendUnknown):
+        Email().credit("default")
+
+
+@pytest.mark.parametrize("kind", ["locmem", "console", "dummy", "filebased"])
+def test_what_opens_no_connection_has_no_keys(settings: Settings, tmp_path: Path, kind: str) -> None:
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{kind}.EmailBackend"
+    settings.EMAIL_FILE_PATH = str(tmp_path)
+    assert Email().credit("default") == Credit()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_server_that_is_slow_at_each_step_keeps_nobody_longer_than_a_claim(

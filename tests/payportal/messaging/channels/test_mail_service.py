@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from payportal.messaging.channels.base import BadKeys, InvalidSignature, NotSent, Receipt, Refused, Said, SendUnknown
+from payportal.messaging.channels.base import (
+    BadKeys,
+    Credit,
+    InvalidSignature,
+    NotSent,
+    Receipt,
+    Refused,
+    Said,
+    SendUnknown,
+)
 from payportal.messaging.channels.email import Email
 from tests.payportal.messaging.channels.far_sides import CALLBACK, HANDOVER, Reply
 from tests.payportal.messaging.channels.postmark_server import RECIPIENT, PostmarkServer
@@ -34,9 +43,13 @@ def test_it_works(postmark: PostmarkServer) -> None:
 
 
 def test_a_service_without_its_keys_is_an_alarm(postmark: PostmarkServer) -> None:
+    assert Email().credit("default") == Credit()
     postmark.settings.ANYMAIL = {}
     with pytest.raises(BadKeys):
         Email().send(postmark.message)
+    with pytest.raises(BadKeys):
+        Email().credit("default")
+    assert postmark.asked == [], "who is asked what is left is asked for nothing else"
 
 
 @pytest.mark.parametrize(

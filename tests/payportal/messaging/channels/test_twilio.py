@@ -21,7 +21,7 @@ from payportal.messaging.channels.base import (
     Said,
     SendUnknown,
 )
-from payportal.messaging.channels.twilio import TwilioSms, TwilioWhatsApp
+from payportal.messaging.channels.twilio import Twilio, TwilioSms, TwilioWhatsApp
 from tests.payportal.messaging.channels.far_sides import CALLBACK, HANDOVER, MESSAGE, PHONE, Posted, Reply
 from tests.payportal.messaging.channels.twilio_server import SENDER, SID, TOKEN, TwilioServer, problem, sign
 
@@ -69,10 +69,21 @@ def test_calls_are_made_with_an_api_key_where_there_is_one(sms: TwilioServer) ->
     assert received(sms.receipt("delivered"))
 
 
-def test_an_account_without_a_sender_sends_nothing(sms: TwilioServer) -> None:
-    sms.settings.TWILIO_ACCOUNTS = {"default": TwilioAccount(SID, TOKEN, "", SENDER)}
-    with pytest.raises(Refused, match="no sender"):
-        TwilioSms().send(sms.message)
+@pytest.mark.parametrize(
+    "channel, account",
+    [
+        (TwilioSms(), TwilioAccount(SID, TOKEN, "", SENDER)),
+        (TwilioWhatsApp(), TwilioAccount(SID, TOKEN, SENDER, "")),
+    ],
+)
+def test_without_a_sender_it_is_an_alarm_before_a_message_meets_it(
+    sms: TwilioServer, channel: Twilio, account: TwilioAccount
+) -> None:
+    sms.settings.TWILIO_ACCOUNTS = {"default": account}
+    for ask in (lambda: channel.send(sms.message), lambda: channel.credit("default")):
+        with pytest.raises(BadKeys, match="no sender"):
+            ask()
+    assert sms.asked == []
 
 
 def test_where_nobody_may_call_back_no_address_is_given(sms: TwilioServer) -> None:
