@@ -19,6 +19,7 @@ from django.utils.crypto import constant_time_compare
 
 from payportal.messaging.accounts import ExotelAccount
 from payportal.messaging.channels import exotel_posts as posts
+from payportal.messaging.channels import exotel_states as states
 from payportal.messaging.channels import http
 from payportal.messaging.channels.base import (
     BadKeys,
@@ -156,8 +157,8 @@ def _failure(answer: http.Answer, word: str) -> NotSent | Refused | SendUnknown:
     """What an answer that is not good means. Its words are for people, but for one that says it was the number."""
     if answer.status == 400 and word.strip().lower().startswith("invalid recipient"):
         return Refused("HTTP 400", mark="unreachable")
-    if answer.status == 400 and word.strip().upper() in posts.MARKS:
-        return Refused("HTTP 400", mark=posts.MARKS[word.strip().upper()])
+    if answer.status == 400 and states.mark(word.strip()):
+        return Refused("HTTP 400", mark=states.mark(word.strip()))
     return http.failure(answer)
 
 

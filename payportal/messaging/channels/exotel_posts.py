@@ -9,55 +9,30 @@ wanted none.
 """
 
 import json
+import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qsl
 
 import phonenumbers
 import structlog
 
+from payportal.messaging.channels import exotel_states as states
 from payportal.messaging.channels import wishes
 from payportal.messaging.channels.base import News, Receipt, Said
 
 log = structlog.get_logger(__name__)
 
-State = Literal["accepted", "delivered", "read", "undelivered"]
-Mark = Literal["", "unreachable", "opted_out"]
-
-# By the words for them: two of Exotel's own pages give different numbers.
-SMS_STATES: dict[str, State] = {
-    "queued": "accepted",
-    "sending": "accepted",
-    "submitted": "accepted",
-    "sent": "accepted",
-    "delivered": "delivered",
-    "failed": "undelivered",
-    "failed_dnd": "undelivered",
-    "expired": "undelivered",
-    "undelivered": "undelivered",
-}
-WHATSAPP_STATES: dict[str, State] = {
-    "EX_MESSAGE_SENT": "accepted",
-    "EX_MESSAGE_DELIVERED": "delivered",
-    "EX_MESSAGE_SEEN": "read",
-}
-MARKS: dict[str, Mark] = {
-    "FAILED_INVALID_NUMBER": "unreachable",
-    # The national do-not-disturb register: nothing of ours will ever arrive there.
-    "FAILED_DND": "unreachable",
-    "FAILED_BLACKLISTED": "opted_out",
-    "EX_INVALID_RECIPIENT": "unreachable",
-    "EX_INCAPABLE_RECIPIENT": "unreachable",
-}
 # What an envelope or a message calls itself.
 REPORTS = {"dlr", "message_status"}
 WRITTEN = {"icm", "incoming_message", "inbound_message"}
 # Where a report says what became of a message, and where a message has its words.
-OUTCOME_FIELDS = ("exo_status_code", "exo_detailed_status", "status")
+OUTCOMES = ("exo_detailed_status", "exo_status_code", "status")
 WORD_FIELDS = ("content", "message", "text", "button", "interactive")
 # Where SMS senders without a country are from: Exotel's home. Ten digits are a whole number there.
 REGION, REGION_DIGITS = "IN", 10
 MOST_FIELDS = 200
+CODE = re.compile(r"[A-Z][A-Z_]{2,39}|[0-9]{1,7}")
 LONGEST_CHALLENGE = 500
 
 
@@ -65,14 +40,9 @@ def sms(body: bytes) -> Iterator[News]:
     """What a form says. Raises ValueError for what can't be read."""
     form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     if "Status" in form:
-        state = _sms_state(form["Status"], form.get("DetailedStatus", ""))
-        if state is not None:
-            yield _receipt(
-                state,
-                handover=form.get("CustomField", ""),
-                sid=form.get("SmsSid", ""),
-                word=form.get("DetailedStatus") or form["Status"],
-            )
+        detail = form.get("DetailedStatus", "")
+        state = states.of_sms(form["Status"], detail)
+        yield from _receipt(state, form.get("CustomField", ""), form.get("SmsSid", ""), detail, form["Status"])
     elif "Body" in form:
         sender = form.get("From", "")
         is_whole = sender.startswith(("+", "0")) or len(sender) <= REGION_DIGITS
@@ -88,13 +58,10 @@ def whatsapp(body: bytes) -> Iterator[News]:
     for message in messages:
         its_kind = _text(message.get("callback_type")) or kind
         if _is_report(its_kind, message):
-            word = _text(message.get("exo_detailed_status"))
-            yield _receipt(
-                WHATSAPP_STATES.get(word, "undelivered"),
-                handover=_text(message.get("custom_data")),
-                sid=_first(message, "sid", "message_sid", "id"),
-                word=word,
-            )
+            word, number, status = (_text(message.get(name)) for name in OUTCOMES)
+            state = states.of_whatsapp(word, number, status)
+            sid = _first(message, "sid", "message_sid", "id")
+            yield from _receipt(state, _text(message.get("custom_data")), sid, word, number, _metas_number(message))
         else:
             # A country stands in front of every number there, with a plus or without.
             sender = _sender(message)
@@ -147,7 +114,7 @@ def _is_report(kind: str, message: dict[str, Any]) -> bool:
     if kind in REPORTS or kind in WRITTEN:
         return kind in REPORTS
     says_words = any(message.get(name) for name in WORD_FIELDS)
-    return not says_words and any(message.get(name) is not None for name in OUTCOME_FIELDS)
+    return not says_words and any(message.get(name) is not None for name in OUTCOMES)
 
 
 def _sender(message: dict[str, Any]) -> str:
@@ -183,22 +150,27 @@ def _said(sender: str, words: Sequence[str]) -> Iterator[Said]:
     yield Said(number, wished[0] if wished else "other")
 
 
-def _sms_state(status: str, detail: str) -> State | None:
-    if detail.upper() == "DELIVERED_TO_HANDSET":
-        return "delivered"
-    return SMS_STATES.get(status.lower())
+def _metas_number(message: dict[str, Any]) -> str:
+    """Why it failed, in Meta's own numbers (131047 ...), which one of the envelopes passes on."""
+    errors = message.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    return _text(first.get("code")) if isinstance(first, dict) else ""
 
 
-def _receipt(state: State, *, handover: str, sid: str, word: str) -> Receipt:
+def _receipt(state: states.State | None, handover: str, sid: str, *codes: str) -> Iterator[Receipt]:
+    """A receipt, where the report says something that we know. ``codes`` are what it calls it."""
+    # Only what is in capitals or digits, as their codes are: nothing of a person's can be one.
+    known = [code for code in codes if CODE.fullmatch(code)]
+    if state is None:
+        log.warning("exotel_report_unknown", codes=known)
+        return
     is_lost = state == "undelivered"
-    # Only a word that is in capitals, as their codes are: nothing of a person's can be one.
-    code = word if word.replace("_", "").isalpha() and word.isascii() and word.isupper() else ""
-    return Receipt(
+    yield Receipt(
         state,
         handover=handover,
         channel_reference=sid,
-        error=f"Exotel {code or 'failed'}"[:60] if is_lost else "",
-        mark=MARKS.get(word, "") if is_lost else "",
+        error=f"Exotel {known[0] if known else 'failed'}" if is_lost else "",
+        mark=states.mark(*codes) if is_lost else "",
     )
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from payportal.messaging.channels.base import (
     BadKeys,
@@ -136,6 +137,11 @@ def test_without_a_sender_it_is_an_alarm(sms: ExotelSmsServer) -> None:
         ("delivered", "", "delivered", ""),
         ("failed", "FAILED_INVALID_NUMBER", "undelivered", "unreachable"),
         ("failed_dnd", "FAILED_DND", "undelivered", "unreachable"),
+        ("failed-dnd", "FAILED_REJECTED_DND", "undelivered", "unreachable"),
+        ("failed", "FAILED_INVALID_DESTINATION_NUMBER", "undelivered", "unreachable"),
+        ("failed", "FAILED_SUBSCRIBER_UNKNOWN", "undelivered", "unreachable"),
+        ("failed", "FAILED_SUBSCRIBER_UNAVAILABLE", "undelivered", ""),
+        ("failed", "FAILED_REJECTED_BLACKLIST", "undelivered", "opted_out"),
         ("failed", "FAILED_BLACKLISTED", "undelivered", "opted_out"),
         ("failed", "FAILED_SPAM", "undelivered", ""),
         ("expired", "", "undelivered", ""),
@@ -149,7 +155,9 @@ def test_what_became_of_an_sms(sms: ExotelSmsServer, status: str, detail: str, s
 
 
 def test_a_status_that_we_do_not_know_is_no_news(sms: ExotelSmsServer) -> None:
-    assert received(ExotelSms(), Posted(sms.url(), FORM, b"SmsSid=s&Status=weighing")) == []
+    with capture_logs() as lines:
+        assert received(ExotelSms(), Posted(sms.url(), FORM, b"SmsSid=s&Status=weighing")) == []
+    assert [line["event"] for line in lines] == ["exotel_report_unknown"]
 
 
 @pytest.mark.parametrize("sender", [PHONE, PHONE[1:]])
@@ -162,9 +170,81 @@ def test_a_number_that_is_none_is_no_news(sms: ExotelSmsServer) -> None:
     assert received(ExotelSms(), Posted(sms.url(), FORM, b"SmsSid=s&From=x&Body=STOP")) == []
 
 
-def test_a_failure_never_repeats_words_about_a_person(whatsapp: ExotelWhatsAppServer) -> None:
-    message = {"callback_type": "dlr", "sid": "s", "exo_detailed_status": f"To {PHONE}", "custom_data": HANDOVER}
-    [news] = received(ExotelWhatsApp(), whatsapp.posted(message))
+# Both pages of Exotel's, docs/whatsapp-api/api-reference/status-codes and docs/whatsapp-support/webhooks.
+@pytest.mark.parametrize(
+    "report, state, mark",
+    [
+        ({"exo_detailed_status": "EX_MESSAGE_SENT", "exo_status_code": 30001}, "accepted", ""),
+        ({"exo_detailed_status": "EX_MESSAGE_DELIVERED", "exo_status_code": 30002}, "delivered", ""),
+        ({"exo_detailed_status": "EX_MESSAGE_SEEN"}, "read", ""),
+        ({"exo_status_code": 30001}, "accepted", ""),
+        ({"exo_status_code": 30002, "status": "delivered"}, "delivered", ""),
+        ({"exo_status_code": "30003", "exo_detailed_status": ""}, "read", ""),
+        ({"exo_status_code": 30002, "exo_detailed_status": "EX_MESSAGE_HANDED_OVER"}, "delivered", ""),
+        ({"status": "queued"}, "accepted", ""),
+        ({"status": "sent"}, "accepted", ""),
+        ({"status": "read"}, "read", ""),
+        ({"exo_detailed_status": "EX_INCAPABLE_RECIPIENT", "exo_status_code": 30013}, "undelivered", "unreachable"),
+        ({"exo_detailed_status": "EX_INVALID_RECIPIENT"}, "undelivered", "unreachable"),
+        ({"exo_detailed_status": "EX_REENGAGEMENT_ERROR", "exo_status_code": 30018}, "undelivered", ""),
+        ({"exo_detailed_status": "EX_RATE_LIMIT_HIT"}, "undelivered", ""),
+        # What the two pages agree on of a number: that it failed, and of this one that nobody is there.
+        ({"exo_status_code": 30012}, "undelivered", ""),
+        ({"exo_status_code": 30013}, "undelivered", "unreachable"),
+        # Meta's own numbers.
+        ({"status": "failed", "errors": [{"code": 131047, "title": "Re-engagement message"}]}, "undelivered", ""),
+        ({"status": "failed", "errors": [{"code": 131026}]}, "undelivered", "unreachable"),
+        ({"status": "failed", "errors": [{"code": 131050}]}, "undelivered", "opted_out"),
+        ({"status": "failed", "errors": [1]}, "undelivered", ""),
+        ({"status": "failed", "errors": 1}, "undelivered", ""),
+    ],
+)
+def test_what_became_of_a_whatsapp_message(
+    whatsapp: ExotelWhatsAppServer, report: dict[str, Any], state: str, mark: str
+) -> None:
+    bodies: list[Any] = [
+        {"whatsapp": {"messages": [{"callback_type": "dlr", "sid": "s", "to": PHONE, **report}]}},
+        {"type": "message_status", "data": {"message_sid": "s", "from": SENDER, "to": PHONE, **report}},
+        {"sid": "s", "from": "+447700900001", "to": PHONE, **report},
+    ]
+    for body in bodies:
+        [news] = received(ExotelWhatsApp(), Posted(whatsapp.url(), {}, json.dumps(body).encode()))
+        assert isinstance(news, Receipt)
+        assert (news.state, news.mark, news.channel_reference) == (state, mark, "s")
+        assert bool(news.error) is (state == "undelivered")
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {"exo_detailed_status": "EX_MESSAGE_QUEUED"},
+        {"exo_detailed_status": "EX_MESSAGE_ACCEPTED", "exo_status_code": 30000},
+        # One part of it may be wrong; sending a second time can't be taken back.
+        {"exo_detailed_status": "EX_MESSAGE_QUEUED", "exo_status_code": 30005},
+        {"exo_detailed_status": "EX_MESSAGE_QUEUED", "status": "failed"},
+        {"exo_detailed_status": ""},
+        {"exo_detailed_status": None, "exo_status_code": None},
+        {},
+        {"exo_status_code": 30050},
+        {"exo_status_code": 0},
+        {"status": "paused"},
+        {"exo_detailed_status": ["EX_UNKNOWN_ERROR"]},
+        {"exo_detailed_status": f"To {PHONE}"},
+    ],
+)
+def test_a_report_that_names_no_known_failure_is_no_news_but_a_line_in_the_log(
+    whatsapp: ExotelWhatsAppServer, report: dict[str, Any]
+) -> None:
+    message = {"callback_type": "dlr", "sid": "s", "to": PHONE, "custom_data": HANDOVER, **report}
+    with capture_logs() as lines:
+        assert received(ExotelWhatsApp(), whatsapp.posted(message)) == []
+    assert [line["event"] for line in lines] == ["exotel_report_unknown"]
+    assert PHONE not in repr(lines)
+
+
+def test_a_failure_never_repeats_words_about_a_person(sms: ExotelSmsServer) -> None:
+    form = {"SmsSid": "s", "Status": "failed", "DetailedStatus": f"To {PHONE}", "CustomField": HANDOVER}
+    [news] = received(ExotelSms(), Posted(sms.url(), FORM, urlencode(form).encode()))
     assert news.state == "undelivered"
     assert PHONE not in repr(news)
 

@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from billing.models import Customer
+from billing.models import Alarm, Customer
 from payportal.messaging import delivering
 from payportal.messaging.models import ContactMedium, Message
-from tests.payportal.messaging.carrier import speak
+from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
 from tests.payportal.messaging.channels.exotel_server import SECRET, ExotelWhatsAppServer
 from tests.payportal.messaging.story import NOW, write
 
@@ -234,3 +234,58 @@ def test_nobody_else_gets_a_challenge_back(kari: Customer, whatsapp: ExotelWhats
             PATH + query, json.dumps(body), content_type="application/json", headers={"Host": kari.operator.host}
         )
         assert (answer.status_code, answer.content) == (403, b"")
+
+
+def report(message: Message, **told: Any) -> Body:
+    """What Exotel posts to the address that came with a message."""
+    handover = message.handovers.order_by("pk")[0]
+    return listed(callback_type="dlr", sid=handover.channel_reference, custom_data=handover.reference, **told)
+
+
+def deliver_when_due(message: Message) -> None:
+    """A post is applied on the day that it comes, which is later than the tests' own."""
+    message.refresh_from_db()
+    delivering.deliver(message.pk, message.next_attempt_at or NOW)
+
+
+@pytest.fixture
+def second(kari: Customer, whatsapp: ExotelWhatsAppServer) -> Iterator[PlayedCarrier]:
+    carrier = PlayedCarrier("played_sms", "sms")
+    with registered(carrier):
+        speak(kari, "exotel_whatsapp", carrier.code)
+        yield carrier
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"exo_detailed_status": "EX_MESSAGE_QUEUED"},
+        {"exo_detailed_status": "", "exo_status_code": None},
+        {"exo_status_code": 30001},
+        {"exo_status_code": 30002},
+        {},
+    ],
+)
+def test_what_is_under_way_or_there_goes_out_in_one_copy(
+    kari: Customer, whatsapp: ExotelWhatsAppServer, second: PlayedCarrier, post: Post, told: dict[str, Any]
+) -> None:
+    message = next_message(kari)
+    for _ in range(2):
+        assert post(report(message, **told)).status_code == 200
+        deliver_when_due(message)
+    assert post(report(message, exo_detailed_status="EX_MESSAGE_DELIVERED", exo_status_code=30002)).status_code == 200
+    message.refresh_from_db()
+    assert (message.status, message.channel) == (Message.Status.DELIVERED, "exotel_whatsapp")
+    assert (len(whatsapp.arrived()), second.copies) == (1, [])
+    assert not Alarm.objects.exists()
+
+
+def test_a_final_failure_leads_to_the_second_channel_once(
+    kari: Customer, whatsapp: ExotelWhatsAppServer, second: PlayedCarrier, post: Post
+) -> None:
+    message = next_message(kari)
+    failed = report(message, exo_detailed_status="EX_INCAPABLE_RECIPIENT", exo_status_code=30013)
+    for _ in range(2):
+        assert post(failed).status_code == 200
+        deliver_when_due(message)
+    assert (len(whatsapp.arrived()), len(second.copies)) == (1, 1)
