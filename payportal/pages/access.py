@@ -43,13 +43,18 @@ def link_required(view: LinkView) -> LinkView:
     def guarded(request: LinkRequest, selector: str, *args: str, **kwargs: str) -> HttpResponse:
         link = by_cookie(request, selector)
         if link is None:
-            if request.method == "POST" and COOKIE not in request.COOKIES and not fresh.is_asked_for(request):
+            if request.method == "POST" and not _keeps_cookies(request) and not fresh.is_asked_for(request):
                 return errors.cookies_needed(request)
             return refuse(request, selector, request.COOKIES.get(COOKIE, ""))
         admit(request, link)
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def _keeps_cookies(request: HttpRequest) -> bool:
+    """Whether this browser has one of the link's cookies: the first is dropped when the link ends, the second stays."""
+    return COOKIE in request.COOKIES or AGAIN in request.COOKIES
 
 
 def refuse(request: OperatorRequest, selector: str = "", rest: str = "") -> HttpResponse:

@@ -113,6 +113,47 @@ def test_a_form_that_came_too_late_leads_to_the_button(phone: Client, link: Paym
     assert len(sent()) == 1
 
 
+def end_with_its_cookie(phone: Client, link: PaymentLink) -> str:
+    """The link's time is over while its page is open, and the browser drops its cookie; the page's CSRF token."""
+    page = phone.get(links.path(link)).content.decode()
+    links.revoke(link, actor=ACTOR, now=timezone.now())
+    del phone.cookies["link"]
+    return str(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[0])
+
+
+@pytest.mark.parametrize(
+    "where, form",
+    [("pin", {"pin": "4711"}), ("code", {}), ("sum", {"bill": ["1"]}), ("takeover", {}), ("out", {})],
+)
+def test_a_form_that_was_open_when_the_link_ended_leads_to_the_button(
+    phone: Client, link: PaymentLink, where: str, form: dict[str, object]
+) -> None:
+    """The link's cookie went with the link: nobody is told to allow cookies who does."""
+    token = end_with_its_cookie(phone, link)
+    late = phone.post(f"/p/{link.selector}/{where}", {**form, "csrfmiddlewaretoken": token})
+    assert late.status_code == 404
+    assert "Get a new link" in late.content.decode()
+    assert sent() == []
+    for _ in range(2):
+        again = phone.post(f"/p/{link.selector}/{where}", {"again": "1", "csrfmiddlewaretoken": token})
+        assert ON_ITS_WAY in again.content.decode()
+    assert len(sent()) == 1
+
+
+def test_who_takes_no_cookies_is_still_told_of_them(phone: Client, link: PaymentLink) -> None:
+    token = end_with_its_cookie(phone, link)
+    del phone.cookies[access.AGAIN]
+    assert phone.post(f"/p/{link.selector}/pin", {"pin": "1", "csrfmiddlewaretoken": token}).status_code == 403
+
+
+def test_a_made_up_second_cookie_costs_no_query(phone: Client, link: PaymentLink) -> None:
+    token = end_with_its_cookie(phone, link)
+    phone.cookies[access.AGAIN] = "A" * 27
+    with CaptureQueriesContext(connection) as asked:
+        assert phone.post(f"/p/{link.selector}/pin", {"pin": "1", "csrfmiddlewaretoken": token}).status_code == 404
+    assert len(asked) == 0
+
+
 @pytest.fixture
 def pressed(customer: Customer, ended: PaymentLink, now: datetime) -> dict[str, str]:
     """Addresses whose button is pressed, each of another kind."""

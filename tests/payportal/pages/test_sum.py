@@ -107,7 +107,7 @@ def test_a_post_without_its_token_gets_friendly_words(phone: Client, link: Payme
 def test_a_post_without_the_cookie_gets_friendly_words(
     phone: Client, link: PaymentLink, token: str, action: str
 ) -> None:
-    del phone.cookies["link"]
+    del phone.cookies["link"], phone.cookies["again"]
     answer = phone.post(f"/p/{link.selector}/{action}", {"csrfmiddlewaretoken": token})
     assert answer.status_code == 403
     assert "Please open your link again" in answer.content.decode()
