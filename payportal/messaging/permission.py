@@ -120,7 +120,7 @@ def _consents(customer: Customer, purpose: str) -> bool:
 
 def _pointless(message: Message, now: datetime) -> Never | None:
     """Whether what is reminded of is settled meanwhile, or is being settled."""
-    if message.template == "reminder":
+    if message.template in ("reminder", "late_fee"):
         # It asks us in turn.
         from payportal.messaging import reminders
 
@@ -132,9 +132,6 @@ def _pointless(message: Message, now: datetime) -> Never | None:
     if message.template == "pin_code" and now >= message.created_at + pins.CODE_LIFETIME:
         # Whoever waited for it has given up, or has asked for another one.
         return Never("too_late")
-    if message.template == "late_fee":
-        is_owed = invoices.owed(message.customer_id, message.context.get("currency", "")).exists()
-        return None if is_owed else Never("paid")
     return None
 
 

@@ -1,13 +1,13 @@
-"""Reminders: who gets one and when, who doesn't and why, and that a fee never comes out of the blue."""
+"""Reminders: who gets one and when, who doesn't, and why."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
 import pytest
 
-from billing import fees, links
-from billing.models import Customer, Invoice, LateFee, LegalEntity, Operator, Payment, PaymentLink
-from payportal.messaging import messages, receipts, reminding
+from billing import links
+from billing.models import Customer, Invoice, LegalEntity, Operator, Payment, PaymentLink
+from payportal.messaging import messages, reminding
 from payportal.messaging.models import ContactMedium, Message, ReminderRule
 from tests import threads, world
 from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
@@ -18,8 +18,6 @@ pytestmark = pytest.mark.django_db
 DUE = date(2026, 12, 7)
 TEN = datetime.combine(DUE, time(9), tzinfo=NOW.tzinfo)
 DAY = timedelta(days=1)
-# When the usual rules speak, when a fee may follow, and days between.
-DAYS = (-3, -1, 0, 3, 10, 20, 27, 28, 29, 40, 60)
 
 
 @pytest.fixture
@@ -55,18 +53,9 @@ def rule(operator: Operator, code: str) -> ReminderRule:
     return ReminderRule.objects.get(operator=operator, code=code)
 
 
-def fee_rule(operator: Operator, days: int = 28) -> ReminderRule:
-    return ReminderRule.objects.create(operator=operator, code="fee", days=days, at=time(10), fee_amount=3500)
-
-
 def send_all(now: datetime) -> None:
     for message_id in messages.due(now, 100):
         messages.deliver(message_id, now)
-
-
-def deliver_receipts(carrier: PlayedCarrier, now: datetime) -> None:
-    for number in range(len(carrier.copies)):
-        receipts.take(carrier.code, "default", [carrier.receipt("delivered", number)], now)
 
 
 def test_a_new_operator_has_the_usual_rules_and_none_costs_anything(operator: Operator) -> None:
@@ -172,6 +161,35 @@ def test_who_is_paying_is_left_alone(
     assert bool(reminding.remind(later)) is (status == "created")
 
 
+def test_who_taps_pay_between_list_and_sending_is_left_alone(
+    bill: Invoice, kari: Customer, carrier: PlayedCarrier
+) -> None:
+    reminding.remind(TEN)
+    Payment.objects.create(
+        operator=kari.operator,
+        customer=kari,
+        link=PaymentLink.objects.get(),
+        reference="r" * 22,
+        currency="NOK",
+        amount=bill.amount,
+        created_at=TEN,
+        touched_at=TEN + timedelta(seconds=5),
+    )
+    for _ in ("once", "twice"):
+        send_all(TEN + timedelta(seconds=10))
+    assert carrier.copies == []
+    message = Message.objects.get()
+    assert (message.status, message.error) == ("withheld", "paying")
+
+
+def test_a_link_withdrawn_between_list_and_sending_is_not_sent(bill: Invoice, carrier: PlayedCarrier) -> None:
+    reminding.remind(TEN)
+    links.revoke(PaymentLink.objects.get(), actor="staff:1", now=TEN)
+    send_all(TEN + timedelta(seconds=10))
+    assert carrier.copies == []
+    assert Message.objects.get().error == "link_ended"
+
+
 def test_who_said_stop_hears_nothing(bill: Invoice, kari: Customer) -> None:
     ContactMedium.objects.create(
         operator=kari.operator, medium="whatsapp", address=kari.phone, opted_out_at=NOW, reason="stop"
@@ -215,135 +233,3 @@ def test_two_workers_at_once_remind_once() -> None:
     assert not threads.errors(queued)
     assert sum(queued) == 1
     assert Message.objects.count() == PaymentLink.objects.count() == 1
-
-
-# Fees.
-
-
-def remind_until(carrier: PlayedCarrier, days: int, *, delivered: bool = True) -> None:
-    """Live through the days on which something may happen, up to this one after the due date, at ten each morning."""
-    for day in [day for day in DAYS if day <= days]:
-        reminding.remind(TEN + day * DAY)
-        send_all(TEN + day * DAY)
-        if delivered:
-            deliver_receipts(carrier, TEN + day * DAY + timedelta(minutes=1))
-
-
-def test_a_fee_follows_a_notice_that_arrived(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
-    fee_rule(operator)
-    remind_until(carrier, 40)
-    fee = LateFee.objects.get()
-    assert fee.invoice == bill
-    assert fee.fee_invoice.amount == 3500
-    assert fee.fee_invoice.status == "open"
-    assert fee.charged_at - fee.notice_delivered_at >= 14 * DAY
-    assert Message.objects.get(reference=fee.notice_reference).context["fee"] == 3500
-    last = carrier.copies[-1].outgoing.text
-    assert "35.00" in last
-    world.assert_books_balance()
-    remind_until(carrier, 60)
-    assert LateFee.objects.count() == 1
-
-
-def test_without_a_delivered_notice_there_is_no_fee(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
-    fee_rule(operator)
-    remind_until(carrier, 40, delivered=False)
-    assert len(carrier.copies) == 4
-    assert not LateFee.objects.exists()
-    [decision] = [each for each in reminding.plan(DUE + 28 * DAY) if each.occurrence.rule.code == "fee"]
-    assert decision.reason == "no_notice"
-
-
-def test_a_notice_that_came_too_late_is_none(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
-    fee_rule(operator)
-    remind_until(carrier, 20, delivered=False)
-    deliver_receipts(carrier, TEN + 20 * DAY)
-    remind_until(carrier, 40, delivered=False)
-    assert not LateFee.objects.exists()
-
-
-def test_a_fee_is_a_sum_in_the_operators_currency_alone(
-    kari: Customer, entity: LegalEntity, operator: Operator, carrier: PlayedCarrier
-) -> None:
-    """35 kroner are not 35 euros: who owes those is told of no fee and pays none."""
-    world.bill(world.account(kari, entity), due_on=DUE, currency="EUR")
-    fee_rule(operator)
-    remind_until(carrier, 40)
-    assert len(carrier.copies) == 4
-    assert not LateFee.objects.exists()
-    assert not any("fee" in message.context for message in Message.objects.all())
-    [decision] = [each for each in reminding.plan(DUE + 28 * DAY) if each.occurrence.rule.code == "fee"]
-    assert decision.reason == "other_currency"
-
-
-def test_without_a_link_that_worked_there_is_no_fee(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
-    fee_rule(operator)
-    for day in DAYS:
-        at = TEN + day * DAY
-        reminding.remind(at)
-        send_all(at)
-        deliver_receipts(carrier, at + timedelta(minutes=1))
-        PaymentLink.objects.filter(revoked_at__isnull=True).update(revoked_at=at + timedelta(hours=2))
-    assert not LateFee.objects.exists()
-
-
-def test_a_notice_that_did_not_tell_of_the_fee_is_none(
-    bill: Invoice, operator: Operator, carrier: PlayedCarrier
-) -> None:
-    remind_until(carrier, 20)
-    fee_rule(operator)
-    remind_until(carrier, 40)
-    assert not LateFee.objects.exists()
-
-
-def test_who_has_paid_pays_no_fee(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
-    fee_rule(operator)
-    remind_until(carrier, 27)
-    Invoice.objects.filter(pk=bill.pk).update(status="paid", amount_paid=bill.amount)
-    reminding.remind(TEN + 28 * DAY)
-    assert not LateFee.objects.exists()
-
-
-def test_a_fee_bears_no_fee(bill: Invoice, operator: Operator, carrier: PlayedCarrier) -> None:
-    fee_rule(operator)
-    remind_until(carrier, 28)
-    fee = LateFee.objects.get().fee_invoice
-    assert fees.why_not(fee, fee.due_on + 60 * DAY) == "is_a_fee"
-
-
-def test_who_cannot_be_told_pays_no_fee(
-    bill: Invoice, operator: Operator, kari: Customer, carrier: PlayedCarrier
-) -> None:
-    fee_rule(operator)
-    remind_until(carrier, 27)
-    ContactMedium.objects.create(
-        operator=operator, medium="whatsapp", address=kari.phone, opted_out_at=NOW, reason="stop"
-    )
-    reminding.remind(TEN + 28 * DAY)
-    assert not LateFee.objects.exists()
-
-
-def test_a_fee_before_two_weeks_is_refused_whatever_the_rule_says(bill: Invoice) -> None:
-    notice = fees.Notice("x", TEN - DAY)
-    with pytest.raises(fees.NoFee, match="not_late_enough"):
-        fees.charge(invoice=bill, amount=3500, names={"en": "Fee"}, notice=notice, now=TEN + 13 * DAY)
-    late = TEN + 20 * DAY
-    with pytest.raises(fees.NoFee, match="no_notice"):
-        fees.charge(invoice=bill, amount=3500, names={"en": "Fee"}, notice=fees.Notice("x", late), now=late)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_fee_charged_by_many_at_once_is_charged_once() -> None:
-    made = world.customer(world.operator())
-    late = world.bill(world.account(made, world.legal_entity(made.operator)), due_on=DUE)
-    notice, at = fees.Notice("x", TEN), TEN + 30 * DAY
-
-    def charge() -> object:
-        found = Invoice.objects.select_related("account__legal_entity__operator").get(pk=late.pk)
-        return fees.charge(invoice=found, amount=3500, names={"en": "Fee"}, notice=notice, now=at)
-
-    results = threads.at_once(*[charge] * 6)
-    assert len(threads.errors(results)) == 5
-    assert all(isinstance(error, fees.NoFee) for error in threads.errors(results))
-    assert LateFee.objects.count() == 1
-    world.assert_books_balance()
