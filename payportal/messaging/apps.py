@@ -9,7 +9,8 @@ class MessagingConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from payportal.messaging import reminding, subscribers
+        from payportal.messaging import notices, reminding, subscribers
 
         subscribers.connect()
         reminding.connect()
+        notices.connect()

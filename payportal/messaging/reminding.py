@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models.signals import post_save
 
 from billing import fees, links
-from billing.models import Customer, Invoice, Operator, PaymentLink
-from payportal.messaging import messages, reminders
+from billing.models import Customer, Invoice, Operator
+from payportal.messaging import messages, notices, reminders
 from payportal.messaging.models import Message, ReminderRule
 from payportal.messaging.reminders import Decision, Occurrence
 
@@ -20,9 +20,6 @@ log = structlog.get_logger(__name__)
 ACTOR = "system:reminders"
 # A reminder's link lasts longer than one made on the phone: people pay in the evening, or at the weekend.
 LINK_LIFETIME = timedelta(days=7)
-# Between a notice's arrival and its fee, and how much of that time there was a link to pay with.
-NOTICE_BEFORE_FEE = timedelta(days=14)
-WAY_TO_PAY = timedelta(hours=24)
 FEE_NAMES = {"en": "Late fee", "nb": "Purregebyr", "ar": "رسم التأخير"}
 LONGEST_SECONDS = 40.0
 MORNING = clock(10)
@@ -90,8 +87,11 @@ def _take(decision: Decision, now: datetime) -> bool:
             return False
         message = occurrence.message(now)
         if occurrence.rule.fee_amount:
-            if not _charged(occurrence, now):
+            fee = _charged(occurrence, now)
+            if fee is None:
                 return False
+            # It is about both: who has paid the bill meanwhile learns of the fee that is still owed.
+            message.context["bills"].append(fee.pk)
             message.context |= {"fee": occurrence.rule.fee_amount}
         else:
             message.context |= _announced_fee(occurrence)
@@ -102,18 +102,18 @@ def _take(decision: Decision, now: datetime) -> bool:
         return bool(messages.queue_all([message]))
 
 
-def _charged(occurrence: Occurrence, now: datetime) -> int:
-    """Charge the fee once for a turn, on the first bill that may bear it; how many were charged."""
+def _charged(occurrence: Occurrence, now: datetime) -> Invoice | None:
+    """Charge the fee once for a turn, on the first bill that may bear it; None when none may."""
+    amount = occurrence.rule.fee_amount
     for bill in occurrence.bills:
-        notice = _notice(occurrence, bill, now)
+        notice = notices.find(bill, amount, now)
         if notice is None:
             continue
         try:
-            fees.charge(invoice=bill, amount=occurrence.rule.fee_amount, names=FEE_NAMES, notice=notice, now=now)
+            return fees.charge(invoice=bill, amount=amount, names=FEE_NAMES, notice=notice.reference, now=now)
         except fees.NoFee:
             continue
-        return 1
-    return 0
+    return None
 
 
 def _no_fee(occurrence: Occurrence, bill: Invoice, now: datetime) -> str:
@@ -121,39 +121,12 @@ def _no_fee(occurrence: Occurrence, bill: Invoice, now: datetime) -> str:
     if not _is_in_the_rules_currency(occurrence):
         return "other_currency"
     today = occurrence.due_on + timedelta(days=occurrence.rule.days)
-    return fees.why_not(bill, today) or ("" if _notice(occurrence, bill, now) else "no_notice")
+    return fees.why_not(bill, today) or ("" if notices.find(bill, occurrence.rule.fee_amount, now) else "no_notice")
 
 
 def _is_in_the_rules_currency(occurrence: Occurrence) -> bool:
     """A rule's fee is a sum in its operator's currency: the same number in another one is another sum."""
     return occurrence.currency == occurrence.customer.operator.currency
-
-
-def _notice(occurrence: Occurrence, bill: Invoice, now: datetime) -> fees.Notice | None:
-    """The delivered reminder that told of at least this fee for this bill, with a link that worked for a day after."""
-    told = Message.objects.filter(
-        customer_id=occurrence.customer.pk,
-        template="reminder",
-        delivered_at__lte=now - NOTICE_BEFORE_FEE,
-        context__bills__contains=[bill.pk],
-        context__fee__gte=occurrence.rule.fee_amount,
-    )
-    for message in told.order_by("delivered_at"):
-        assert message.delivered_at is not None
-        if message.link_id and _could_be_paid(occurrence, message.delivered_at, now):
-            return fees.Notice(message.reference, message.delivered_at)
-    return None
-
-
-def _could_be_paid(occurrence: Occurrence, since: datetime, now: datetime) -> bool:
-    """Whether some link of this customer's worked for a whole day between the notice and now."""
-    found = PaymentLink.objects.filter(
-        customer_id=occurrence.customer.pk, currency=occurrence.currency, expires_at__gt=since
-    )
-    return any(
-        min(filter(None, (link.expires_at, link.revoked_at, now))) - max(link.created_at, since) >= WAY_TO_PAY
-        for link in found
-    )
 
 
 def _announced_fee(occurrence: Occurrence) -> dict[str, object]:

@@ -15,7 +15,7 @@ from billing.models import ProofRule
 from payportal.backoffice import words
 from payportal.backoffice.admin.forms import minor_units
 from payportal.backoffice.admin.people import SuperusersOnly
-from payportal.messaging import channels, reminding
+from payportal.messaging import channels, notices
 from payportal.messaging.models import MessagingPolicy, ReminderRule
 
 # The templates that a rule may say; a fee has words of its own.
@@ -198,7 +198,7 @@ class ReminderRuleFormSet(forms.BaseInlineFormSet):
         in_force = [rule for rule in rules if rule.get("is_active") and "days" in rule]
         friendly = [rule["days"] for rule in in_force if not rule.get("fee_amount")]
         for rule in in_force:
-            latest = rule["days"] - reminding.NOTICE_BEFORE_FEE.days
+            latest = rule["days"] - notices.BEFORE_FEE.days
             if rule.get("fee_amount") and not any(days <= latest for days in friendly):
                 raise ValidationError(
                     _("The fee after %(days)d days needs a reminder without one, two weeks before it.")

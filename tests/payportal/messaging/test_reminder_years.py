@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from billing.models import Customer, Invoice, LateFee, LegalEntity, Operator, PaymentLink
-from payportal.messaging import messages, permission, policies, receipts, reminding
+from payportal.messaging import messages, notices, permission, policies, receipts, reminding
 from payportal.messaging.channels.base import Said
 from payportal.messaging.models import Message, ReminderRule
 from tests import world
@@ -95,7 +95,7 @@ class Life:
             notice = Message.objects.select_related("link").get(reference=fee.notice_reference)
             assert notice.template == "reminder"
             assert notice.delivered_at, "a fee without a delivered notice"
-            assert fee.charged_at - notice.delivered_at >= reminding.NOTICE_BEFORE_FEE
+            assert fee.charged_at - notice.delivered_at >= notices.BEFORE_FEE
             assert fee.invoice_id in notice.context["bills"]
             assert notice.context["fee"] >= fee.fee_invoice.amount
             assert fee.invoice.paid_at is None or fee.invoice.paid_at > fee.charged_at, "a fee after payment"
