@@ -21,9 +21,11 @@ from payportal.messaging.channels.base import (
 )
 from payportal.messaging.channels.whatsapp_cloud import WhatsAppCloud
 from tests.payportal.messaging.channels.far_sides import HANDOVER, MESSAGE, PHONE, Posted, Reply
-from tests.payportal.messaging.channels.whatsapp_server import NUMBER, WhatsAppServer, problem, signed
+from tests.payportal.messaging.channels.whatsapp_server import KEYS, NUMBER, WhatsAppServer, problem, signed
 
-REAL = Path(__file__).resolve().parents[5] / "shared" / "messages" / "whatsapp"
+# What Meta posts, of the kinds that we act on; all of them are in a collection beside the project.
+REAL: dict[str, Any] = json.loads((Path(__file__).parent / "metas_posts.json").read_text())["bodies"]
+SHARED = Path(__file__).resolve().parents[5] / "shared" / "messages" / "whatsapp"
 JPEG = b"\xff\xd8\xff\xe0 a made-up picture \xff\xd9"
 
 
@@ -194,16 +196,49 @@ def test_what_is_signed_and_no_json_is_refused(meta: WhatsAppServer) -> None:
         received(Posted("x", {"x-hub-signature-256": f"sha256={mac}"}, b"{"))
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="the collection of real bodies is not beside the project")
-def test_real_bodies_are_understood(meta: WhatsAppServer) -> None:
-    """As Meta posts them, from a well-known library's tests; each is one post."""
+def posted(name: str) -> list[Any]:
+    return received(signed(REAL[name]))
+
+
+def test_real_receipts_are_understood(meta: WhatsAppServer) -> None:
+    """As Meta posts them; they come for every number of the app."""
+    ids = {"channel_reference": "wamid.xyzxyz"}
+    assert posted("message_status/sent") == [Receipt("accepted", **ids)]
+    assert posted("message_status/delivered") == [Receipt("delivered", **ids)]
+    assert posted("message_status/read") == [Receipt("read", **ids)]
+    assert posted("message_status/failed") == [Receipt("undelivered", error="WhatsApp 130472", **ids)]
+
+
+@pytest.mark.parametrize("value, wish", [("resume", "start"), ("stop", "stop")])
+def test_a_real_wish_counts_for_the_number_it_was_said_to(meta: WhatsAppServer, value: str, wish: str) -> None:
+    """The customer is the preference's ``wa_id``, and not the contact beside it."""
+    body = json.dumps(REAL["user_marketing_preferences/resume"]).replace('"resume"', f'"{value}"')
+    assert received(signed(json.loads(body))) == [Said("+16505551234", wish)]  # type: ignore[arg-type]
+    meta.settings.WHATSAPP_ACCOUNTS = {"default": replace(KEYS, phone_number_id="1122334455667")}
+    assert received(signed(json.loads(body))) == [], "of another number, and so perhaps of another operator"
+
+
+def test_who_signs_up_elsewhere_has_not_taken_back_a_stop(meta: WhatsAppServer) -> None:
+    assert posted("user_marketing_preferences/signup") == []
+
+
+def test_a_real_text_was_said_to_one_number(meta: WhatsAppServer) -> None:
+    assert posted("message/text") == []
+    meta.settings.WHATSAPP_ACCOUNTS = {"default": replace(KEYS, phone_number_id="1122334455667")}
+    assert posted("message/text") == [Said("+972987654321", "other")]
+
+
+@pytest.mark.skipif(
+    not SHARED.is_dir(), reason="only for kinds that we do not act on: the others stand in metas_posts.json"
+)
+@pytest.mark.parametrize("number", ["106540352242922", "1122334455667"])
+def test_no_real_body_there_is_is_refused(meta: WhatsAppServer, number: str) -> None:
+    meta.settings.WHATSAPP_ACCOUNTS = {"default": replace(KEYS, phone_number_id=number)}
     found: dict[str, list[Any]] = {}
-    for path in sorted(REAL.glob("*.json")):
+    for path in sorted(SHARED.glob("*.json")):
         for name, content in json.loads(path.read_text()).items():
             found[f"{path.stem}/{name}"] = received(signed(content))
-    states = {name: [news.state for news in found[f"message_status/{name}"]] for name in ("sent", "delivered", "read")}
-    assert states == {"sent": ["accepted"], "delivered": ["delivered"], "read": ["read"]}
-    [failed] = found["message_status/failed"]
-    assert failed.state == "undelivered"
-    assert failed.error.startswith("WhatsApp 1")
-    assert found["message/text"] == [], "it was written to another number"
+            assert REAL.get(f"{path.stem}/{name}", content) == content, "ours is a copy"
+    assert found.keys() >= REAL.keys()
+    said = [news for each in found.values() for news in each if isinstance(news, Said)]
+    assert {news.wish for news in said} == ({"start"} if number == NUMBER else {"other"})
