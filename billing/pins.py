@@ -64,7 +64,14 @@ def set_pin(customer: Customer, pin: str, *, actor: str, now: datetime) -> None:
             customer=customer, defaults={"digest": digest, "key_number": number, "set_at": now}
         )
         PinTries.objects.filter(customer=customer).update(tries=0, locked_until=None, changed_at=now)
+        _end_proofs(customer, now)
         _record("set-pin", customer, actor, now)
+
+
+def _end_proofs(customer: Customer, now: datetime) -> None:
+    """Whoever proved by another PIN proves again: it may be another's for a reason."""
+    customer.proofs_from = now
+    customer.save(update_fields=["proofs_from"])
 
 
 def _is_obvious(pin: str) -> bool:
@@ -78,6 +85,7 @@ def remove_pin(customer: Customer, *, actor: str, now: datetime) -> bool:
     with transaction.atomic():
         removed, _ = AccountPin.objects.filter(customer=customer).delete()
         if removed:
+            _end_proofs(customer, now)
             _record("remove-pin", customer, actor, now)
     return bool(removed)
 
@@ -100,8 +108,13 @@ def make_code(link: PaymentLink, now: datetime) -> str:
 
 
 def check(link: PaymentLink, digits: str, now: datetime) -> Checked:
-    """Try a PIN or a one-time code for a link; a code that was right is used up. Raises Busy."""
-    if not _count(link, now):
+    """Try a PIN or a one-time code for a link; a code that was right is used up. Raises Busy.
+
+    Wrong tries on other links lock the PIN only: who guesses on one link must not keep a customer, who is just holding
+    the code that was sent to them, out of another.
+    """
+    free = _count(link, now)
+    if "link" not in free:
         return Checked.LOCKED
     code = OneTimeCode.objects.filter(
         link=link, used_at__isnull=True, replaced_at__isnull=True, expires_at__gt=now
@@ -109,19 +122,19 @@ def check(link: PaymentLink, digits: str, now: datetime) -> Checked:
     pin = AccountPin.objects.filter(customer_id=link.customer_id).first()
     # Both are hashed, there or not: how long an answer takes doesn't say what there is.
     is_code = _is(code, _of_link(link.pk), digits)
-    is_pin = _is(pin, _of_customer(link.customer_id), digits)
+    is_pin = _is(pin, _of_customer(link.customer_id), digits) and "customer" in free
     if is_code and code is not None:
         # Two at once with the same code: one of them used it.
         is_code = bool(OneTimeCode.objects.filter(pk=code.pk, used_at__isnull=True).update(used_at=now))
     if not (is_pin or is_code):
-        return Checked.WRONG
+        return Checked.WRONG if "customer" in free else Checked.LOCKED
     with transaction.atomic():
         _forgive(link.customer_id, link.pk, now)
     return Checked.RIGHT
 
 
-def _count(link: PaymentLink, now: datetime) -> bool:
-    """Count one more try for customer and link, unless one of them is locked; both or neither."""
+def _count(link: PaymentLink, now: datetime) -> set[str]:
+    """Count one more try for customer and link, and say which of them were not locked; a locked link counts nothing."""
     PinTries.objects.bulk_create(
         [
             PinTries(customer_id=link.customer_id, link=None, changed_at=now),
@@ -129,6 +142,7 @@ def _count(link: PaymentLink, now: datetime) -> bool:
         ],
         ignore_conflicts=True,
     )
+    counted = set()
     with transaction.atomic():
         # Always in this order: two tries can't wait for each other.
         for rows, scope in (
@@ -137,13 +151,14 @@ def _count(link: PaymentLink, now: datetime) -> bool:
         ):
             free = Q(locked_until__isnull=True) | Q(locked_until__lte=now)
             if not rows.filter(free).update(tries=F("tries") + 1, changed_at=now):
-                transaction.set_rollback(True)
-                return False
+                continue
+            counted.add(scope)
             # The row is ours until the end of this transaction.
             pause = _pause(rows.values_list("tries", flat=True).get(), FREE_TRIES[scope])
             if pause:
                 rows.update(locked_until=now + pause)
-    return True
+        transaction.set_rollback("link" not in counted)
+    return counted
 
 
 def _pause(tries: int, free: int) -> timedelta:

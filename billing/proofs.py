@@ -1,7 +1,7 @@
 """When the holder of a link must prove to be its customer, and the cookie that says they did.
 
 The proof is a code over purpose, operator, selector and expiry, like the link's own (billing.links): it is good for one
-link, ends with it, and lies in the browser where the PIN was typed and nowhere else.
+link, ends with it or with the PIN, and lies in the browser where that was typed and nowhere else.
 """
 
 from collections.abc import Sequence
@@ -56,5 +56,6 @@ def holds(link: PaymentLink, token: str, now: datetime) -> bool:
 
 
 def _mac(key: str, link: PaymentLink) -> bytes:
-    expiry = int(link.expires_at.timestamp()).to_bytes(links.EXPIRY_BYTES, "big")
-    return links.code_of(key, link.operator.code, link.selector, expiry, purpose="proof")
+    since = link.customer.proofs_from
+    bound = f"{int(link.expires_at.timestamp())} {since.timestamp() if since else 0}".encode()
+    return links.code_of(key, link.operator.code, link.selector, bound, purpose="proof")

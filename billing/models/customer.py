@@ -14,6 +14,9 @@ class Customer(models.Model):
     email = models.EmailField(blank=True)
     time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: where the operator is.")
     created_at = models.DateTimeField()
+    proofs_from = models.DateTimeField(
+        null=True, blank=True, help_text="What proved to be this customer before ends here: there is another PIN."
+    )
 
     class Meta:
         # Whoever writes back is known by the number alone.

@@ -4,7 +4,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, transaction
 
 from billing import invoices, ledger
-from billing.models import AuditEntry, Invoice, LedgerEntry, LedgerPosting, Operator
+from billing.models import AuditEntry, Invoice, LedgerEntry, LedgerPosting, LinkEvent, Operator
 from tests import world
 from tests.world import NOW
 
@@ -56,11 +56,12 @@ def test_the_database_refuses_an_entry_without_postings(owner: Operator) -> None
         LedgerEntry.objects.create(operator=owner, kind="x", reference="x", booked_at=NOW)
 
 
-@pytest.mark.parametrize("model", [LedgerEntry, LedgerPosting, AuditEntry])
+@pytest.mark.parametrize("model", [LedgerEntry, LedgerPosting, AuditEntry, LinkEvent])
 @pytest.mark.parametrize("deed", ["update", "delete"])
 def test_what_is_booked_or_audited_is_never_edited(owner: Operator, model: type, deed: str) -> None:
     with transaction.atomic():
         ledger.book(reference="test:1", operator=owner, postings=pair(5), now=NOW)
+        world.link(world.customer(owner))
         AuditEntry.objects.create(at=NOW, actor="system:test", verb="x", subject_reference="x")
 
     def edit() -> None:

@@ -117,6 +117,27 @@ def test_new_links_give_no_new_tries(customer: Customer) -> None:
     assert results[8:] == [Checked.LOCKED] * 4
 
 
+def test_guesses_on_other_links_keep_nobody_out_who_holds_a_code(customer: Customer) -> None:
+    """The PIN waits, for it is the same on every link; a code was sent to the customer, for this one."""
+    for _ in range(4):
+        thiefs = world.link(customer)
+        assert [pins.check(thiefs, "0000", NOW) for _ in range(2)] == [Checked.WRONG] * 2
+    own = world.link(customer)
+    assert pins.check(own, RIGHT, NOW) is Checked.LOCKED
+    code = pins.make_code(own, NOW)
+    assert pins.check(own, "000000" if code != "000000" else "000001", NOW) is Checked.LOCKED
+    assert pins.check(own, code, NOW) is Checked.RIGHT
+    assert pins.check(own, RIGHT, NOW) is Checked.RIGHT, "who had the code is the customer: nothing is locked any more"
+
+
+def test_a_locked_link_takes_no_code_either(link: PaymentLink) -> None:
+    code = pins.make_code(link, NOW)
+    for _ in range(3):
+        pins.check(link, "0000", NOW)
+    assert pins.check(link, code, NOW) is Checked.LOCKED
+    assert pins.check(link, code, NOW + timedelta(minutes=2)) is Checked.RIGHT
+
+
 def test_one_link_locked_leaves_the_customers_others_open(customer: Customer, link: PaymentLink) -> None:
     for _ in range(5):
         pins.check(link, "0000", NOW)

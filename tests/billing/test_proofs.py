@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from billing import links, proofs
+from billing import links, pins, proofs
 from billing.models import Operator, PaymentLink, ProofRule
 from billing.proofs import Action
 from tests import world
@@ -55,6 +55,17 @@ def test_a_rule_that_is_off_and_another_operators_ask_nothing(link: PaymentLink)
     rule(link.operator, is_active=False)
     rule(world.operator("solmara", currency="EUR"))
     assert not proofs.required(link, Action.PAY)
+
+
+def test_a_new_pin_ends_the_proofs_by_the_old_one(link: PaymentLink) -> None:
+    token = proofs.token(link)
+    pins.set_pin(link.customer, "4711", actor="staff:1", now=NOW)
+    assert not proofs.holds(PaymentLink.objects.get(pk=link.pk), token, NOW)
+    again = PaymentLink.objects.get(pk=link.pk)
+    token = proofs.token(again)
+    assert proofs.holds(again, token, NOW)
+    pins.remove_pin(again.customer, actor="staff:1", now=NOW + timedelta(seconds=1))
+    assert not proofs.holds(PaymentLink.objects.get(pk=link.pk), token, NOW)
 
 
 def test_a_proof_is_good_for_its_own_link_until_that_ends(link: PaymentLink) -> None:
