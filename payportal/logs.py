@@ -15,7 +15,7 @@ from django_structlog.middlewares import RequestMiddleware
 # What must never be read in a log: addresses that open something, keys, client secrets, card numbers, people.
 _SECRETS = [
     (re.compile(r"/([psrq])/[\w%-]{6,}(/[\w%-]+)?"), r"/\1/…"),
-    # Exotel signs nothing: this proves who posts to us.
+    # This proves that it is Exotel who posts to us.
     (re.compile(r"([?&]t=)[\w%-]+"), r"\1…"),
     (re.compile(r"\b(pi_\w+?)_secret_\w+"), r"\1_secret_…"),
     (re.compile(r"\b((?:sk|rk)_(?:test|live)|whsec)_\w+"), r"\1_…"),

@@ -31,7 +31,11 @@ class TwilioAccount:
 
 @dataclass(frozen=True, slots=True)
 class ExotelAccount:
-    """The keys of one account at Exotel. ``webhook_token`` stands in the address that Exotel calls."""
+    """The keys of one account at Exotel.
+
+    ``webhook_token`` stands in the address that Exotel calls; with ``signature_secret``, where it gave one, it signs
+    what it posts of WhatsApp.
+    """
 
     account_sid: str
     api_key: str = field(repr=False)
@@ -40,6 +44,7 @@ class ExotelAccount:
     sms_from: str = ""
     whatsapp_from: str = ""
     dlt_entity_id: str = ""
+    signature_secret: str = field(repr=False, default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,7 @@ def exotel(env: Env) -> dict[str, ExotelAccount]:
             sms_from=env.str(prefix + "SMS_FROM", ""),
             whatsapp_from=env.str(prefix + "WHATSAPP_FROM", ""),
             dlt_entity_id=env.str(prefix + "DLT_ENTITY_ID", ""),
+            signature_secret=env.str(prefix + "SIGNATURE_SECRET", ""),
         )
         for code, prefix in _known(env, "EXOTEL", "ACCOUNT_SID")
     }

@@ -3,14 +3,17 @@
 Facts: https://developer.exotel.com/api/sms (sending, callbacks), /api/whatsapp (sending), /api/receive-messages,
 /docs/sms-api/api-reference/status-codes, /api/error-code, /docs/voice-v1/api-reference/balance.
 
-Exotel documents no signature on what it posts. So the address that it is given carries a secret of ours
-(``ExotelAccount.webhook_token``), compared in constant time; it stands in no log (payportal.logs keeps paths only).
+What Exotel posts proves itself by a secret of ours in the address that it is given (``ExotelAccount.webhook_token``),
+compared in constant time; it stands in no log (payportal.logs keeps paths only). One page, docs/whatsapp-api/
+api-reference/receive-messages, has a signature as well: it is asked for where the account has its secret.
 """
 
+import hashlib
+import hmac
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import httpx
@@ -42,6 +45,8 @@ class Exotel(Channel):
     """What SMS and WhatsApp have in common. Exotel finds messages by its own reference alone."""
 
     reaches = "phone"
+    # Whether Exotel documents that it signs these posts.
+    signs: ClassVar[bool] = False
 
     def look_up(self, question: Question) -> str | None:
         raise CannotTell
@@ -51,6 +56,11 @@ class Exotel(Channel):
         query = dict(parse_qsl(urlsplit(url).query, max_num_fields=posts.MOST_FIELDS))
         if not keys.webhook_token or not constant_time_compare(query.get("t", ""), keys.webhook_token):
             raise InvalidSignature
+        signature = headers.get("X-Exotel-Signature", "")
+        if keys.signature_secret and (signature or self.signs):
+            mac = hmac.new(keys.signature_secret.encode(), body, hashlib.sha256).hexdigest()
+            if not constant_time_compare(signature, f"sha256={mac}"):
+                raise InvalidSignature
         return list(self.news(body))
 
     @abstractmethod
@@ -101,6 +111,7 @@ class ExotelWhatsApp(Exotel):
 
     code = "exotel_whatsapp"
     medium = "whatsapp"
+    signs = True
 
     def send(self, message: Outgoing) -> str:
         account = _account(message.account)

@@ -1,7 +1,10 @@
-"""Exotel as its documentation describes it: SMS by form, WhatsApp by JSON, callbacks without a signature."""
+"""Exotel as its documentation describes it: SMS by form, WhatsApp by JSON, whose posts may be signed."""
 
 import base64
+import hashlib
+import hmac
 import json
+from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -26,6 +29,7 @@ class ExotelServer(CarrierServer):
     """What both of its services share."""
 
     signs_body: ClassVar[bool] = False
+    signature_secret: ClassVar[str] = ""
 
     def __init__(self, code: str, settings: Any) -> None:
         super().__init__(code, settings)
@@ -44,7 +48,7 @@ class ExotelServer(CarrierServer):
         self.settings.EXOTEL_ACCOUNTS = {"default": self.account(TOKEN, "")}
 
     def account(self, token: str, secret: str) -> ExotelAccount:
-        return ExotelAccount(SID, KEY, token, secret, SENDER, "447700900001", self.entity)
+        return ExotelAccount(SID, KEY, token, secret, SENDER, "447700900001", self.entity, self.signature_secret)
 
     def error(self, status: int) -> Any:
         return {"RestException": {"Status": status, "Message": f"Something about {PHONE}"}}
@@ -146,3 +150,20 @@ class ExotelWhatsAppServer(ExotelServer):
     def posted(self, message: dict[str, Any]) -> Posted:
         body = json.dumps({"whatsapp": {"messages": [message]}}).encode()
         return Posted(self.url(), {"Content-Type": "application/json"}, body)
+
+
+class SignedExotelWhatsAppServer(ExotelWhatsAppServer):
+    """An account whose posts are signed (docs/whatsapp-api/api-reference/receive-messages, "Security")."""
+
+    signs_body = True
+    signature_secret = "a-made-up-signature-secret"
+
+    def posted(self, message: dict[str, Any]) -> Posted:
+        posted = super().posted(message)
+        return replace(posted, headers=posted.headers | {"X-Exotel-Signature": sign(posted.body)})
+
+
+def sign(body: bytes) -> str:
+    """What Exotel puts into ``X-Exotel-Signature``."""
+    key = SignedExotelWhatsAppServer.signature_secret.encode()
+    return "sha256=" + hmac.new(key, body, hashlib.sha256).hexdigest()

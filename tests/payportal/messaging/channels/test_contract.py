@@ -20,7 +20,11 @@ from payportal.messaging.channels.base import (
     SendUnknown,
 )
 from payportal.messaging.channels.wishes import Wish
-from tests.payportal.messaging.channels.exotel_server import ExotelSmsServer, ExotelWhatsAppServer
+from tests.payportal.messaging.channels.exotel_server import (
+    ExotelSmsServer,
+    ExotelWhatsAppServer,
+    SignedExotelWhatsAppServer,
+)
 from tests.payportal.messaging.channels.far_sides import HANDOVER, MESSAGE, PHONE, CarrierServer, FarSide, Posted
 from tests.payportal.messaging.channels.mail_side import MailSide, PhoneSide
 from tests.payportal.messaging.channels.postmark_server import RECIPIENT, PostmarkServer
@@ -34,6 +38,7 @@ FAR_SIDES: list[tuple[str, type[FarSide]]] = [
     ("email", PostmarkServer),
     ("exotel_sms", ExotelSmsServer),
     ("exotel_whatsapp", ExotelWhatsAppServer),
+    ("exotel_whatsapp", SignedExotelWhatsAppServer),
     ("outbox", PhoneSide),
     ("twilio_sms", TwilioServer),
     ("twilio_whatsapp", TwilioServer),

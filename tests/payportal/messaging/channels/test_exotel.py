@@ -7,9 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from environs import Env
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
+from payportal.messaging import accounts
 from payportal.messaging.channels.base import (
     BadKeys,
     Credit,
@@ -27,6 +29,8 @@ from tests.payportal.messaging.channels.exotel_server import (
     SENDER,
     ExotelSmsServer,
     ExotelWhatsAppServer,
+    SignedExotelWhatsAppServer,
+    sign,
 )
 from tests.payportal.messaging.channels.far_sides import CALLBACK, HANDOVER, MESSAGE, PHONE, Posted, Reply
 
@@ -260,6 +264,28 @@ def test_without_the_secret_in_the_address_nothing_is_believed(sms: ExotelSmsSer
     posted = sms.receipt("delivered")
     with pytest.raises(InvalidSignature):
         received(ExotelSms(), replace(posted, url=posted.url.partition("?")[0] + query))
+
+
+def test_an_sms_post_needs_no_signature_but_a_wrong_one_is_refused(sms: ExotelSmsServer) -> None:
+    """Exotel documents one on the page about WhatsApp alone: SMS receipts without one would be lost."""
+    account = replace(sms.account("token", SECRET), signature_secret=SignedExotelWhatsAppServer.signature_secret)
+    sms.settings.EXOTEL_ACCOUNTS = {"default": account}
+    posted = sms.receipt("delivered")
+    assert received(ExotelSms(), posted)
+    assert received(ExotelSms(), replace(posted, headers={"X-Exotel-Signature": sign(posted.body)}))
+    with pytest.raises(InvalidSignature):
+        received(ExotelSms(), replace(posted, headers={"X-Exotel-Signature": sign(b"")}))
+
+
+def test_each_account_has_a_secret_for_signatures_of_its_own_or_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESSAGE_ACCOUNT_CODES", "second")
+    for name in ("ACCOUNT_SID", "API_KEY", "API_TOKEN", "WEBHOOK_TOKEN"):
+        monkeypatch.setenv(f"EXOTEL_{name}", "made-up")
+        monkeypatch.setenv(f"EXOTEL_SECOND_{name}", "made-up")
+    monkeypatch.setenv("EXOTEL_SECOND_SIGNATURE_SECRET", "another")
+    found = accounts.exotel(Env())
+    assert {code: account.signature_secret for code, account in found.items()} == {"default": "", "second": "another"}
+    assert "another" not in repr(found)
 
 
 def test_what_is_left_in_the_wallet(sms: ExotelSmsServer) -> None:

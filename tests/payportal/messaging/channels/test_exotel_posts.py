@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import phonenumbers
@@ -13,7 +14,12 @@ from billing.models import Alarm, Customer
 from payportal.messaging import delivering
 from payportal.messaging.models import ContactMedium, Message
 from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
-from tests.payportal.messaging.channels.exotel_server import SECRET, ExotelWhatsAppServer
+from tests.payportal.messaging.channels.exotel_server import (
+    SECRET,
+    ExotelWhatsAppServer,
+    SignedExotelWhatsAppServer,
+    sign,
+)
 from tests.payportal.messaging.story import NOW, write
 
 pytestmark = pytest.mark.django_db
@@ -28,17 +34,17 @@ def whatsapp(kari: Customer, settings: Settings) -> Iterator[ExotelWhatsAppServe
         yield running  # type: ignore[misc]
 
 
-Post = Callable[[Any], Any]
+Post = Callable[..., Any]
 
 
 @pytest.fixture
 def post(kari: Customer) -> Post:
-    def send(body: Any) -> Any:
+    def send(body: Any, **headers: str) -> Any:
         return Client(enforce_csrf_checks=True).post(
             f"{PATH}?t={SECRET}",
             json.dumps(body),
             content_type="application/json",
-            headers={"Host": kari.operator.host},
+            headers={"Host": kari.operator.host, **headers},
         )
 
     return send
@@ -289,3 +295,35 @@ def test_a_final_failure_leads_to_the_second_channel_once(
         assert post(failed).status_code == 200
         deliver_when_due(message)
     assert (len(whatsapp.arrived()), len(second.copies)) == (1, 1)
+
+
+@pytest.mark.parametrize("where", ["in the address", "in the signature"])
+def test_a_signed_account_is_believed_when_both_proofs_are_right(
+    kari: Customer, settings: Settings, whatsapp: ExotelWhatsAppServer, where: str
+) -> None:
+    """X-Exotel-Signature: sha256=HMAC-SHA256 of the raw body; what is not said by it is said by nobody."""
+    keys = {"signature_secret": SignedExotelWhatsAppServer.signature_secret}
+    settings.EXOTEL_ACCOUNTS = {"default": replace(settings.EXOTEL_ACCOUNTS["default"], **keys)}
+    body = json.dumps(SAID["event"](kari.phone, "STOP")).encode()
+    right = sign(body)
+    good = (f"?t={SECRET}", {"X-Exotel-Signature": right})
+    bad: list[tuple[str, dict[str, str]]] = [("?t=wrong", good[1]), ("", good[1])]
+    if where == "in the signature":
+        wrong = (sign(body + b" "), right.removeprefix("sha256="), right.upper(), "sha256=", "", "Ærlig")
+        bad = [(good[0], {"X-Exotel-Signature": signature}) for signature in wrong] + [(good[0], {})]
+
+    def status(query: str, headers: dict[str, str]) -> int:
+        headers = {"Host": kari.operator.host, **headers}
+        return Client().post(PATH + query, body, content_type="application/json", headers=headers).status_code
+
+    assert {status(*each) for each in bad} == {403}
+    assert next_message(kari, "on:before").status == Message.Status.SENT
+    assert {status(*good) for _ in range(2)} == {200}
+    assert next_message(kari).status == Message.Status.WITHHELD
+
+
+def test_without_a_secret_the_address_alone_is_the_proof(
+    kari: Customer, whatsapp: ExotelWhatsAppServer, post: Post
+) -> None:
+    assert post(SAID["event"](kari.phone, "STOP"), **{"X-Exotel-Signature": "sha256=" + "0" * 64}).status_code == 200
+    assert next_message(kari).status == Message.Status.WITHHELD
