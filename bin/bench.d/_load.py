@@ -1,5 +1,6 @@
 """A small HTTP client that keeps its connections: as many threads as asked for, each with a socket of its own."""
 
+import itertools
 import socket
 import threading
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 TIMEOUT_SECONDS = 30.0
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,16 @@ def post(path: str, body: bytes, **headers: str) -> bytes:
     return _request("POST", path, headers, body)
 
 
-def rate_for(port: int, request: bytes, *, seconds: float, connections: int, status: int = 200) -> Rate:
-    """Requests answered so, the same one again and again. SystemExit for any other answer."""
+def rate_for(
+    port: int, requests: bytes | Sequence[bytes], *, seconds: float, connections: int, status: int = 200
+) -> Rate:
+    """Requests answered so, one or several in turn, again and again. SystemExit for any other answer."""
     until = time.perf_counter() + seconds
+    turn = itertools.cycle([requests] if isinstance(requests, bytes) else requests)
 
     def endless() -> Iterator[bytes]:
         while time.perf_counter() < until:
-            yield request
+            yield next(turn)
 
     return _rate(port, [endless] * connections, status)
 
@@ -133,7 +138,7 @@ def _rate(port: int, sources: Sequence[Callable[[], Iterator[bytes]]], status: i
 def _request(method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
     lines = {
         "Host": "localhost",
-        "User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15",
+        "User-Agent": PHONE,
         "Accept": "text/html,application/xhtml+xml",
         "Accept-Encoding": "gzip, deflate, br",
         "Accept-Language": "en-GB,en;q=0.9",

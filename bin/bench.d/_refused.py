@@ -32,14 +32,21 @@ def without_token(body: bytes) -> bytes:
     return TOKEN.sub(b"", body)
 
 
+def with_names(request: bytes, count: int = 5000) -> list[bytes]:
+    """The same request from so many browsers of different names: more than anybody keeps in mind."""
+    name = _load.PHONE.encode()
+    assert name in request
+    return [request.replace(name, name + b" Version/17.5 Mobile/15E%d Safari/604.1" % each) for each in range(count)]
+
+
 def altered(text: str) -> str:
     """One letter changed, before the last: the last one has bits that mean nothing."""
     return text[:-3] + ("A" if text[-3] != "A" else "B") + text[-2:]
 
 
-def _get(title: str, path: str, **headers: str) -> Kind:
+def _get(title: str, path: str, alike: str = "gone", **headers: str) -> Kind:
     request = _load.get(path, **headers)
-    return Kind(title, "gone", lambda: request)
+    return Kind(title, alike, lambda: request)
 
 
 def _links(visited: _world.Visited, now: datetime) -> list[Kind]:
@@ -70,10 +77,19 @@ def _links(visited: _world.Visited, now: datetime) -> list[Kind]:
         "random cookie": f"link={'y' * 27}",
         "cookie with one letter changed": f"link={altered(visited.cookie)}",
     }
+    ended = [
+        (title, f"/p/{link.selector}/", links.cookie_value(link))
+        for title, link in (("withdrawn", revoked), ("a fresh one took its place", replaced))
+    ]
     return [
         *[_get(f"/p/ {title}", path) for title, path in addresses.items()],
         *[_get(f"/p/ {title}", visited.page, **({"Cookie": each} if each else {})) for title, each in cookies.items()],
+        *[_get(f"/p/ its holder's cookie, {title}", page, Cookie=f"link={each}") for title, page, each in ended],
         *[_get(f"/q/ {title}", f"/q{path[2:]}.jpg") for title, path in addresses.items()],
+        *[
+            _get(f"/p/.../state {title}", f"{visited.page}state", "state", **({"Cookie": each} if each else {}))
+            for title, each in cookies.items()
+        ],
     ]
 
 
@@ -94,6 +110,8 @@ def _tokens() -> list[Kind]:
             _get(f"{prefix} another operator's", prefix + token(foreign)),
             _get(f"{prefix} of no payment (only we can make it)", prefix + token(missing)),
         ]
+    for title, what in (("random", "x" * 44), ("one letter changed", altered(links.status_token(missing)))):
+        found.append(_get(f"/s/.../part {title}", f"/s/{what}/part?v=1", "part"))
     return found
 
 

@@ -26,7 +26,9 @@ class Plan:
     status: int = 200
 
 
-def compare(port: int, worker: int, requests: Mapping[str, bytes], plan: Plan) -> dict[str, list[Round]]:
+def compare(
+    port: int, worker: int, requests: Mapping[str, bytes | Sequence[bytes]], plan: Plan
+) -> dict[str, list[Round]]:
     """The rounds of each kind, after one short round that counts for nothing."""
     for request in requests.values():
         _rate(port, request, plan, min(1, plan.seconds))
@@ -60,5 +62,5 @@ def show(rounds: Mapping[str, Sequence[Round]], words: Mapping[str, str], plain:
         print(f"{title:56}{per_second:>10.0f}{clock:>8.0%}{cpu_ms:>8.2f}{cpu:>8.0%}")
 
 
-def _rate(port: int, request: bytes, plan: Plan, seconds: float) -> _load.Rate:
+def _rate(port: int, request: bytes | Sequence[bytes], plan: Plan, seconds: float) -> _load.Rate:
     return _load.rate_for(port, request, seconds=seconds, connections=plan.connections, status=plan.status)

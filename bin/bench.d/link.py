@@ -32,6 +32,7 @@ KINDS = {
     "plain": "bare view: one sentence",
     "plain-page": "bare view: a page of the same size, there already",
     "forged": "a forged link refused",
+    "forged-names": "the same, each time from a browser of another name",
     "expired": "an expired link refused",
 }
 
@@ -65,6 +66,7 @@ def show_rates(port: int, worker: int, kinds: Sequence[_refused.Kind], options: 
         "plain": _load.get("/plain/refusal"),
         "plain-page": _load.get("/plain/refusal-page"),
         "forged": by_title["/p/ one letter changed"],
+        "forged-names": _refused.with_names(by_title["/p/ one letter changed"]),
         "expired": by_title["/p/ expired"],
     }
     plan = _rounds.Plan(options.seconds, options.rounds, options.connections, status=404)
@@ -98,7 +100,8 @@ def show_kinds(port: int, kinds: Sequence[_refused.Kind], looks: int) -> None:
             began = time.perf_counter()
             answer = connection.ask(request)
             took[kind.title].append((time.perf_counter() - began) * 1000)
-            body = _refused.without_token(gzip.decompress(answer.body))
+            packed = answer.headers.get("content-encoding") == "gzip"
+            body = _refused.without_token(gzip.decompress(answer.body) if packed else answer.body)
             said[kind.alike].add((answer.status, body, tuple(sorted(answer.headers))))
     connection.close()
     print(f"{'what opens nothing':56}{'median ms':>10}")
@@ -106,6 +109,8 @@ def show_kinds(port: int, kinds: Sequence[_refused.Kind], looks: int) -> None:
         print(f"{title:56}{statistics.median(times):>10.2f}")
     counted = ", ".join(f"{name} {len(answers)}" for name, answers in said.items())
     print(f"different answers but for the form's token: {counted}\n")
+    if any(len(answers) > 1 for answers in said.values()):
+        raise SystemExit("answers that must be alike are not")
 
 
 def show_campaigns(sizes: Sequence[int], now: datetime) -> None:
