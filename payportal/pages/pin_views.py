@@ -14,7 +14,7 @@ from billing import links, pins
 from billing.pins import Checked
 from billing.proofs import Action
 from payportal import limits
-from payportal.messaging import messages
+from payportal.messaging import messages, policies
 from payportal.pages import access, outage, proof, shell
 from payportal.pages.requests import LinkRequest
 
@@ -60,7 +60,8 @@ def pin(request: LinkRequest) -> HttpResponse:
 def send_code(request: LinkRequest) -> HttpResponse:
     """Send a one-time code to the number on file: never to another, never showing it, and saying the same if none is.
 
-    Closed while Valkey can't count: the PIN goes on. A GET (a tab restored, another language chosen) sends nothing.
+    It goes to the phone, also where the link came by e-mail; where there is nothing but mail the page says so. Closed
+    while Valkey can't count: the PIN goes on. A GET (a tab restored, another language chosen) sends nothing.
     """
     if request.method == "GET":
         return ask(request, "")
@@ -70,21 +71,24 @@ def send_code(request: LinkRequest) -> HttpResponse:
         allowed = allowed and limits.allow(CUSTOMER_LIMIT[0], str(link.customer_id), per=CUSTOMER_LIMIT[1])
     except limits.LimitsDown:
         return ask(request, request.POST.get("for", ""), note="closed")
+    channel = policies.for_code(link)
     if allowed:
         with transaction.atomic():
             was_queued = messages.queue(
                 operator=link.operator,
                 customer=link.customer,
-                template="pin_code",
+                template=policies.ONE_TIME_CODE,
                 # However often it is tapped within a minute, it is one.
                 reference=f"pin_code:{link.pk}:{int(now.timestamp()) // 60}",
                 context={},
                 now=now,
                 link=link,
+                channel=channel,
             )
             if was_queued:
                 links.note_change(link, "code_sent", now)
-    return ask(request, request.POST.get("for", ""), note="sent")
+    is_mailed = bool(link.customer.email) and not policies.reaches_phone(channel)
+    return ask(request, request.POST.get("for", ""), note="mailed" if is_mailed else "sent")
 
 
 def ask(request: LinkRequest, wanted: str, *, error: Checked | None = None, note: str = "") -> HttpResponse:
