@@ -31,6 +31,7 @@ from payportal.messaging.channels.base import (
     Credit,
     InvalidSignature,
     News,
+    NoCredit,
     NotSent,
     Outgoing,
     Question,
@@ -39,6 +40,9 @@ from payportal.messaging.channels.base import (
 )
 
 MILLION = 1_000_000
+# docs/sms-support/sms-api-errors and docs/sms-api/api-reference/status-codes; an older page has the words alone.
+EMPTY = {"INSUFFICIENT_BALANCE", "40001"}
+EMPTY_WORDS = ("insufficient balance", "insufficient account balance")
 
 
 class Exotel(Channel):
@@ -99,7 +103,7 @@ class ExotelSms(Exotel):
         answer = http.send(httpx.Request("POST", address, data=content, headers=_basic(account)))
         fields = answer.fields()
         if not answer.is_good:
-            raise _failure(answer, str(_found(fields, "message") or ""))
+            raise _failure(answer, fields)
         return _reference(_found(fields, "sid"))
 
     def news(self, body: bytes) -> Iterator[News]:
@@ -123,7 +127,7 @@ class ExotelWhatsApp(Exotel):
         answer = http.send(httpx.Request("POST", address, json=content, headers=_basic(account)))
         fields = answer.fields()
         if not answer.is_good:
-            raise _failure(answer, str(_found(fields, "message") or ""))
+            raise _failure(answer, fields)
         return _taken(fields, answer)
 
     def news(self, body: bytes) -> Iterator[News]:
@@ -156,20 +160,26 @@ def _taken(fields: Mapping[str, Any], answer: http.Answer) -> str:
     try:
         one = fields["response"]["whatsapp"]["messages"][0]
         code, data, problem = int(one["code"]), one.get("data") or {}, one.get("error_data") or {}
-        word = str(problem.get("message") or problem.get("description") or "")
     except (KeyError, IndexError, TypeError, ValueError, AttributeError):
         raise SendUnknown("an answer that can't be read") from None
     if not 200 <= code < 300:
-        raise _failure(http.Answer(code, answer.headers, b""), word)
+        raise _failure(http.Answer(code, answer.headers, b""), problem)
     return _reference(data.get("sid"))
 
 
-def _failure(answer: http.Answer, word: str) -> NotSent | Refused | SendUnknown:
-    """What an answer that is not good means. Its words are for people, but for one that says it was the number."""
-    if answer.status == 400 and word.strip().lower().startswith("invalid recipient"):
+def _failure(answer: http.Answer, problem: Any) -> NotSent | Refused | SendUnknown:
+    """What an answer that is not good means.
+
+    Its words are for people, but for the two that its status does not tell: that it was the number, or the balance.
+    """
+    word, code = (str(_found(problem, name) or "").strip() for name in ("message", "code"))
+    word = word or str(_found(problem, "description") or "").strip()
+    if answer.status == 400 and word.lower().startswith("invalid recipient"):
         return Refused("HTTP 400", mark="unreachable")
-    if answer.status == 400 and states.mark(word.strip()):
-        return Refused("HTTP 400", mark=states.mark(word.strip()))
+    if answer.status == 400 and states.mark(word):
+        return Refused("HTTP 400", mark=states.mark(word))
+    if answer.status == 403 and (code in EMPTY or word.lower().startswith(EMPTY_WORDS)):
+        return NoCredit("HTTP 403")
     return http.failure(answer)
 
 

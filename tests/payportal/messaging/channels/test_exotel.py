@@ -105,6 +105,32 @@ def test_a_request_that_is_refused(whatsapp: ExotelWhatsAppServer, status: int, 
     assert type(failure.value) is kind
 
 
+@pytest.mark.parametrize(
+    "problem, kind",
+    [
+        # support.exotel.com/support/solutions/articles/48282-sending-an-sms
+        ({"Message": "Insufficient balance to send the SMS"}, NoCredit),
+        # developer.exotel.com/docs/sms-support/sms-api-errors
+        ({"Message": "Insufficient account balance to send SMS.", "Code": "INSUFFICIENT_BALANCE"}, NoCredit),
+        ({"Message": "Recharge", "Code": "INSUFFICIENT_BALANCE"}, NoCredit),
+        # developer.exotel.com/docs/sms-api/api-reference/status-codes
+        ({"Message": "Recharge", "Code": 40001}, NoCredit),
+        ({"Message": "Your account is suspended. Contact support.", "Code": "ACCOUNT_SUSPENDED"}, BadKeys),
+        ({"Message": "Account is not active", "Code": 40002}, BadKeys),
+        ({"Message": None}, BadKeys),
+    ],
+)
+def test_an_empty_account_is_told_from_one_that_may_not_send(
+    sms: ExotelSmsServer, problem: dict[str, Any], kind: type[Exception]
+) -> None:
+    refused = Reply(403, {"RestException": {"Status": 403, **problem}})
+    sms._fault = lambda handler, asked: handler.reply(refused)
+    with pytest.raises(kind) as failure:
+        ExotelSms().send(sms.message)
+    assert type(failure.value) is kind
+    assert str(failure.value) == "HTTP 403"
+
+
 @pytest.mark.parametrize("code, kind", [(402, NoCredit), (401, BadKeys), (400, Refused), (500, SendUnknown)])
 def test_a_message_that_is_refused_in_a_request_that_is_taken(
     whatsapp: ExotelWhatsAppServer, code: int, kind: type[Exception]

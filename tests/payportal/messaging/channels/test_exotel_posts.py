@@ -16,10 +16,12 @@ from payportal.messaging.models import ContactMedium, Message
 from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
 from tests.payportal.messaging.channels.exotel_server import (
     SECRET,
+    ExotelSmsServer,
     ExotelWhatsAppServer,
     SignedExotelWhatsAppServer,
     sign,
 )
+from tests.payportal.messaging.channels.far_sides import Reply
 from tests.payportal.messaging.story import NOW, write
 
 pytestmark = pytest.mark.django_db
@@ -295,6 +297,17 @@ def test_a_final_failure_leads_to_the_second_channel_once(
         assert post(failed).status_code == 200
         deliver_when_due(message)
     assert (len(whatsapp.arrived()), len(second.copies)) == (1, 1)
+
+
+def test_an_empty_account_raises_the_alarm_for_low_credit(kari: Customer, settings: Settings) -> None:
+    """Once, however many messages meet it; all of them are tried again."""
+    speak(kari, "exotel_sms")
+    with ExotelSmsServer("exotel_sms", settings).running() as server:
+        empty = Reply(403, {"RestException": {"Status": 403, "Message": "Insufficient balance to send the SMS"}})
+        server._fault = lambda handler, asked: handler.reply(empty)
+        waiting = [next_message(kari, f"on:{number}") for number in range(2)]
+    assert [message.status for message in waiting] == [Message.Status.QUEUED] * 2
+    assert [alarm.kind for alarm in Alarm.objects.all()] == ["low_credit"]
 
 
 @pytest.mark.parametrize("where", ["in the address", "in the signature"])
