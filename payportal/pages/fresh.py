@@ -1,4 +1,4 @@
-"""Asking for a fresh link where the old one has ended: it goes to the number on file, and to no other."""
+"""Asking for a fresh link where the old one has ended: it goes to the number or mailbox on file, and to no other."""
 
 from datetime import datetime
 
@@ -59,7 +59,11 @@ def answer(request: HttpRequest, link: PaymentLink | None) -> HttpResponse:
         request,
         status=200,
         title=_("Look at your messages"),
-        text=_("If this link was yours, a new one is on its way to the number we have for you. It can take a minute."),
+        # True of everybody, also of who wrote STOP and gets nothing, and of who has a mailbox alone.
+        text=_(
+            "If this link was yours, look for a new one in the messages and e-mail that you get from us. "
+            "If nothing comes within a few minutes, call us."
+        ),
         call=True,
     )
 

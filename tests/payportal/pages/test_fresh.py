@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from billing import links
 from billing.models import Customer, Operator, PaymentLink
+from payportal.messaging import contacts
 from payportal.messaging.models import Message
 from payportal.pages import access, fresh
 from tests import world
@@ -55,6 +56,29 @@ def test_it_works(phone: Client, ended: PaymentLink) -> None:
     assert message.link
     assert message.link.renews == ended
     assert phone.get(links.path(message.link)).status_code == 200
+
+
+@pytest.mark.parametrize("why", ["stopped", "by mail alone", "neither"])
+def test_what_the_answer_says_is_true_of_everybody(phone: Client, ended: PaymentLink, why: str) -> None:
+    """Who wrote STOP gets nothing, and who has no number gets a mail: nothing is said to be coming, nor where to."""
+    usual = press(phone, f"/p/{'A' * 11}/{'A' * 27}").content
+    if why == "stopped":
+        contacts.mark(ended.operator, "sms", ended.customer.phone, "opted_out", timezone.now())
+    else:
+        mail = "kari@example.no" if why == "by mail alone" else ""
+        Customer.objects.filter(pk=ended.customer_id).update(phone="", email=mail)
+    answer = press(phone, links.path(ended))
+    assert answer.content == usual
+    said = answer.content.decode()
+    for promise in ("on its way", "number we have"):
+        assert promise not in said
+    assert "If nothing comes within a few minutes, call us." in said
+    assert f'href="tel:{ended.operator.help_phone}"' in said
+
+
+def test_the_page_promises_no_number_either(phone: Client, ended: PaymentLink) -> None:
+    shown = phone.get(links.path(ended)).content.decode()
+    assert "We send it only to the phone number or e-mail address that we have for you." in shown
 
 
 def test_opening_it_sends_nothing(phone: Client, ended: PaymentLink) -> None:
