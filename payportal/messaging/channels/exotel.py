@@ -20,6 +20,7 @@ import httpx
 from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
+from payportal.messaging import segments
 from payportal.messaging.accounts import ExotelAccount
 from payportal.messaging.channels import exotel_posts as posts
 from payportal.messaging.channels import exotel_states as states
@@ -42,6 +43,7 @@ from payportal.messaging.channels.base import (
 MILLION = 1_000_000
 # docs/sms-support/sms-api-errors and docs/sms-api/api-reference/status-codes; an older page has the words alone.
 EMPTY = {"INSUFFICIENT_BALANCE", "40001"}
+MISMATCH = "ENCODING_MISMATCH"
 EMPTY_WORDS = ("insufficient balance", "insufficient account balance")
 
 
@@ -81,7 +83,11 @@ class Exotel(Channel):
 
 
 class ExotelSms(Exotel):
-    """SMS by Exotel."""
+    """SMS by Exotel.
+
+    ``plain`` is GSM-7 (docs/sms-support/unicode-sms), as the segments of a text are counted; its list of letters is a
+    short one, so that an account may refuse others as a mismatch: those go as ``unicode`` then.
+    """
 
     code = "exotel_sms"
     medium = "sms"
@@ -92,15 +98,17 @@ class ExotelSms(Exotel):
             "From": _sender(account.sms_from),
             "To": message.to,
             "Body": message.text,
-            "EncodingType": "plain" if message.text.isascii() else "unicode",
             "CustomField": message.handover,
         }
         if account.dlt_entity_id:
             content["DltEntityId"] = account.dlt_entity_id
         if message.callback:
             content["StatusCallback"] = _callback(message.callback, account)
-        address = f"{settings.EXOTEL_API_BASE}/v1/Accounts/{account.account_sid}/Sms/send.json"
-        answer = http.send(httpx.Request("POST", address, data=content, headers=_basic(account)))
+        is_plain = segments.measure(message.text).encoding == "GSM-7"
+        answer = _post_sms(account, content | {"EncodingType": "plain" if is_plain else "unicode"})
+        if is_plain and answer.status == 400 and _found(answer.fields(), "code") == MISMATCH:
+            # Surely not taken: some of GSM-7's letters are none that this account calls plain.
+            answer = _post_sms(account, content | {"EncodingType": "unicode"})
         fields = answer.fields()
         if not answer.is_good:
             raise _failure(answer, fields)
@@ -136,6 +144,11 @@ class ExotelWhatsApp(Exotel):
     def greeting(self, body: bytes) -> Mapping[str, str]:
         challenge = posts.challenge(body)
         return {"challenge": challenge} if challenge else {}
+
+
+def _post_sms(account: ExotelAccount, content: Mapping[str, str]) -> http.Answer:
+    address = f"{settings.EXOTEL_API_BASE}/v1/Accounts/{account.account_sid}/Sms/send.json"
+    return http.send(httpx.Request("POST", address, data=dict(content), headers=_basic(account)))
 
 
 def _content(message: Outgoing) -> dict[str, Any]:

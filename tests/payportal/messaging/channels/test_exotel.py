@@ -11,7 +11,7 @@ from environs import Env
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
-from payportal.messaging import accounts
+from payportal.messaging import accounts, segments
 from payportal.messaging.channels.base import (
     BadKeys,
     Credit,
@@ -60,19 +60,51 @@ def test_an_sms_goes_out(sms: ExotelSmsServer) -> None:
             "From": SENDER,
             "To": PHONE,
             "Body": MESSAGE.text,
-            "EncodingType": "unicode",
+            "EncodingType": "plain",
             "CustomField": HANDOVER,
             "StatusCallback": f"{CALLBACK}/exotel_sms/default?t={SECRET}",
         }
     ]
 
 
-def test_a_text_in_ascii_is_plain_and_indian_rules_get_their_entity(sms: ExotelSmsServer) -> None:
+def test_indian_rules_get_their_entity(sms: ExotelSmsServer) -> None:
     sms.entity = "1101"
     sms.use(sms.base)
-    ExotelSms().send(replace(sms.message, body="It is on."))
-    assert sms.messages[0]["EncodingType"] == "plain"
+    ExotelSms().send(sms.message)
     assert sms.messages[0]["DltEntityId"] == "1101"
+
+
+@pytest.mark.parametrize(
+    "text, encoding",
+    [
+        ("It is on.", "plain"),
+        ("Beløpet på £5 gjelder Æsops ñ {1} og 2 €.", "plain"),
+        ("Łódź", "unicode"),
+        ("आपका OTP 123456 है।", "unicode"),
+        ("🎬", "unicode"),
+    ],
+)
+def test_a_text_travels_in_the_alphabet_that_it_was_counted_in(sms: ExotelSmsServer, text: str, encoding: str) -> None:
+    """https://developer.exotel.com/docs/sms-support/unicode-sms: ``plain`` is GSM-7."""
+    ExotelSms().send(replace(sms.message, body=text, address=""))
+    [message] = sms.messages
+    assert (message["Body"], message["EncodingType"]) == (text, encoding)
+    assert (segments.measure(text).encoding == "GSM-7") is (encoding == "plain")
+
+
+def test_a_text_that_exotel_does_not_call_plain_goes_as_unicode_once(sms: ExotelSmsServer) -> None:
+    """https://developer.exotel.com/docs/sms-support/sms-api-errors, "Encoding Mismatch": nothing was taken then."""
+    sms.knows_ascii_alone = True
+    assert ExotelSms().send(sms.message) == f"{1:032x}"
+    assert [message["EncodingType"] for message in sms.messages] == ["unicode"]
+    assert [asked.form["EncodingType"] for asked in sms.asked] == ["plain", "unicode"]
+
+
+def test_a_refusal_for_another_reason_is_not_asked_about_twice(sms: ExotelSmsServer) -> None:
+    sms.fail_with(400)
+    with pytest.raises(Refused):
+        ExotelSms().send(sms.message)
+    assert len(sms.asked) == 1
 
 
 def test_whatsapp_says_text(whatsapp: ExotelWhatsAppServer) -> None:
