@@ -15,14 +15,14 @@ from payportal.messaging import channels, codes
 from payportal.messaging.claims import LEASE
 from payportal.messaging.delivering import deliver, due, newest_due
 from payportal.messaging.models import Message
-from payportal.messaging.outcomes import ATTEMPT_LIMIT, DELIVER, FIRST_PAUSE, LONGEST_PAUSE
+from payportal.messaging.outcomes import DELIVER, FIRST_PAUSE, LONGEST_PAUSE, TRIED_FOR
 
 __all__ = [
-    "ATTEMPT_LIMIT",
     "DELIVER",
     "FIRST_PAUSE",
     "LEASE",
     "LONGEST_PAUSE",
+    "TRIED_FOR",
     "channel_for",
     "deliver",
     "due",

@@ -29,13 +29,20 @@ DELIVER = "messaging.deliver"
 
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(hours=1)
-# With doubling pauses this is about seven hours: after that, news of a payment is no news.
+# Or as long as a carrier asks for, whose daily limit may be reached.
+LONGEST_ASKED_FOR = timedelta(days=1)
+# What surely did not leave is tried for so long from when it was written: an account that ran empty in the evening, or
+# for a day, costs no message. What is no news any more before that is withheld (payportal.messaging.permission).
+TRIED_FOR = timedelta(days=2)
+# What may have left: with doubling pauses it is asked about for more than five hours.
 ATTEMPT_LIMIT = 14
 # How long a receipt may take to tell what the carrier can't be asked, before the message is sent once more.
 PATIENCE = timedelta(minutes=2)
 # After a time-out: a carrier that says it has no such message may be just taking it, for so long. As long as a worker's
 # lease, after which others ask: with the sweep that follows it all is done within a minute.
 SETTLES = timedelta(seconds=35)
+# Asked, the carrier says that it has no such message.
+NEVER_ARRIVED = "never arrived at the carrier"
 # What a sent message is called on the timeline of the link it belongs to; its detail is the channel.
 TIMELINE_KINDS = {
     "link": "sent",
@@ -93,12 +100,12 @@ def _report(handover: Handover, receipt: Receipt, now: datetime) -> bool:
 
 @transactions.whole
 def not_sent(handover: Handover, error: NotSent, now: datetime) -> bool:
-    """It surely didn't leave: tried again after a pause that doubles, or as long as the carrier asked for."""
+    """It surely didn't leave: tried again after a pause that doubles, or as long as the carrier asked for, for days."""
     with _locked(handover) as (message, row):
         if row.outcome in OPEN:
             _end(row, Outcome.NOT_SENT, str(error), now)
             _take_way_back(message)
-            if message.attempts >= ATTEMPT_LIMIT:
+            if now >= _tried_since(message) + TRIED_FOR:
                 _stop(message, str(error))
             else:
                 _again(message, Status.QUEUED, str(error), now + pause(message.attempts, error.retry_after))
@@ -120,10 +127,11 @@ def unclear(handover: Handover, error: str, now: datetime) -> bool:
     with _locked(handover) as (message, row):
         if row.outcome in OPEN:
             _end(row, Outcome.UNKNOWN, error, now)
-            if message.attempts >= ATTEMPT_LIMIT:
+            attempts = message.attempts - _surely_not_sent(message)
+            if attempts >= ATTEMPT_LIMIT:
                 _stop(message, f"it may have arrived; nobody answers: {error}")
             else:
-                _again(message, Status.UNKNOWN, error, now + pause(message.attempts))
+                _again(message, Status.UNKNOWN, error, now + pause(attempts))
     return False
 
 
@@ -138,7 +146,7 @@ def never_arrived(handover: Handover, now: datetime) -> bool:
         if row.outcome == Outcome.UNKNOWN and now < row.at + SETTLES:
             _again(message, Status.UNKNOWN, row.error, row.at + SETTLES)
         elif row.outcome in OPEN:
-            _end(row, Outcome.NOT_SENT, "never arrived at the carrier", now)
+            _end(row, Outcome.NOT_SENT, NEVER_ARRIVED, now)
             _take_way_back(message)
             _again(message, Status.QUEUED, "", now)
             waking.on_commit(DELIVER, message.pk)
@@ -167,9 +175,19 @@ def nobody_knows(handover: Handover, now: datetime) -> bool:
 
 def pause(attempts: int, asked_for: float | None = None) -> timedelta:
     """How long to wait after so many attempts; longer if the carrier says so, within reason."""
-    longest = LONGEST_PAUSE.total_seconds()
-    ours = FIRST_PAUSE.total_seconds() * 2.0 ** max(attempts - 1, 0)
-    return timedelta(seconds=min(max(ours, asked_for or 0.0), longest))
+    doubled = min(max(attempts - 1, 0), 20)
+    theirs = timedelta(seconds=min(asked_for or 0.0, LONGEST_ASKED_FOR.total_seconds()))
+    return max(min(FIRST_PAUSE * (1 << doubled), LONGEST_PAUSE), theirs)
+
+
+def _tried_since(message: Message) -> datetime:
+    return message.tried_again_at or message.created_at
+
+
+def _surely_not_sent(message: Message) -> int:
+    """How many of its attempts ended with the carrier's word that nothing left: those leave no question open."""
+    ended = message.handovers.filter(channel=message.channel, outcome=Outcome.NOT_SENT, at__gte=_tried_since(message))
+    return ended.exclude(error=NEVER_ARRIVED).count()
 
 
 def to_second_channel(message: Message, error: str, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from billing import invoices, pins
 from billing.models import Customer, Operator
 from payportal.messaging import channels, contacts, policies
 from payportal.messaging.models import Consent, Handover, Message, MessagingPolicy
-from payportal.messaging.occasions import CAPPED, OCCASIONS
+from payportal.messaging.occasions import CAPPED, OCCASIONS, opens_link
 
 Status = Message.Status
 # It may have arrived, as far as anybody knows.
@@ -119,7 +119,10 @@ def _consents(customer: Customer, purpose: str) -> bool:
 
 
 def _pointless(message: Message, now: datetime) -> Never | None:
-    """Whether what is reminded of is settled meanwhile, or is being settled."""
+    """Whether it is no news any more: what it opens has ended, or what it is about is settled or being settled."""
+    link = message.link if opens_link(message.template) else None
+    if link and (link.revoked_at or link.expires_at <= now):
+        return Never("link_ended")
     if message.template in ("reminder", "late_fee"):
         # It asks us in turn.
         from payportal.messaging import reminders

@@ -151,8 +151,6 @@ def decide(occurrence: Occurrence, now: datetime) -> Decision:
 def still_wanted(message: Message, now: datetime) -> str:
     """Why a reminder is not to be said after all, as a code; empty when it is. Asked right before it is sent."""
     bills = message.context.get("bills", [])
-    if message.link and message.link.revoked_at:
-        return "link_ended"
     return _open_question(message.customer_id, message.context.get("currency", ""), bills, now)
 
 

@@ -30,7 +30,8 @@ class Message(models.Model):
         Status.SENT: {Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.FAILED},
         Status.DELIVERED: {Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.FAILED, Status.SENT},
         Status.READ: {Status.SENDING, Status.UNKNOWN, Status.QUEUED, Status.FAILED, Status.SENT, Status.DELIVERED},
-        # From SENT and FAILED: finally failed at the carrier, and the operator has a second channel.
+        # From SENT and FAILED: finally failed at the carrier, and the operator has a second channel. From FAILED also
+        # where nothing was ever sent, and a person has it tried again.
         Status.QUEUED: {Status.QUEUED, Status.SENDING, Status.UNKNOWN, Status.SENT, Status.FAILED},
         # Asked without an answer, it stays unknown.
         Status.UNKNOWN: {Status.SENDING, Status.UNKNOWN},
@@ -51,6 +52,9 @@ class Message(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField()
     next_attempt_at = models.DateTimeField()
+    tried_again_at = models.DateTimeField(
+        null=True, blank=True, help_text="When a person had it tried again after it had failed."
+    )
     claimed_until = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     delivered_at = models.DateTimeField(null=True, blank=True)

@@ -64,6 +64,7 @@ class PlayedCarrier(Channel):
     medium: Literal["sms", "whatsapp", "email"] = "whatsapp"  # type: ignore[misc]
     reaches: Literal["phone", "email"] = "phone"  # type: ignore[misc]
     words: list[Word] = field(default_factory=list)
+    slow_down_seconds: float = SLOW_DOWN_SECONDS
     answer: Answer = "tells"
     # Of its own references: a carrier gives none twice.
     prefix: str = ""
@@ -81,7 +82,7 @@ class PlayedCarrier(Channel):
             word = self.words.pop(0) if self.words else "ok"
         failures: dict[Word, BaseException] = {
             "busy": NotSent("busy"),
-            "slow down": NotSent("429", retry_after=SLOW_DOWN_SECONDS),
+            "slow down": NotSent("429", retry_after=self.slow_down_seconds),
             "bad keys": BadKeys("401"),
             "broke": NoCredit("no credit"),
             "refused": Refused("refused"),

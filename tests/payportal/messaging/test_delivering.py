@@ -1,6 +1,6 @@
 """One hand-over: its row before the call, and what each answer of a carrier leads to."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -98,8 +98,70 @@ def test_a_carrier_that_says_how_long_to_wait_is_left_alone_for_so_long(kari: Cu
 def test_pauses_double_and_end() -> None:
     hour = outcomes.LONGEST_PAUSE
     assert [outcomes.pause(attempts).total_seconds() for attempts in (0, 1, 2, 3, 4)] == [10, 10, 20, 40, 80]
-    assert outcomes.pause(40) == outcomes.pause(1, 10.0**9) == hour
+    assert outcomes.pause(40) == outcomes.pause(10_000) == hour
     assert outcomes.pause(3, 5) == timedelta(seconds=40)
+    assert outcomes.pause(1, 7200) == timedelta(hours=2)
+    assert outcomes.pause(1, 10.0**9) == timedelta(days=1)
+
+
+def tried(message: Message, until: datetime) -> list[datetime]:
+    """Workers look whenever it is due, up to this moment; when that was."""
+    times = []
+    message.refresh_from_db()
+    while message.status in (Status.QUEUED, Status.UNKNOWN) and message.next_attempt_at <= until:
+        times.append(max(NOW, message.next_attempt_at))
+        delivering.deliver(message.pk, times[-1])
+        message.refresh_from_db()
+    return times
+
+
+@pytest.mark.parametrize("word", ["broke", "busy", "bad keys"])
+def test_what_did_not_leave_is_tried_for_two_days(kari: Customer, carriers: Carriers, word: Word) -> None:
+    """An account that runs empty in the evening is filled in the morning, or on Monday."""
+    message, other = write(kari), write(kari, "on:2")
+    carriers.first.words = [word] * 200
+    times = tried(message, NOW + timedelta(days=5))
+    assert message.status == Status.FAILED
+    assert timedelta(days=2) <= times[-1] - NOW < timedelta(days=2, hours=1)
+    assert 50 < len(times) < 70, "an hour apart at most"
+    tried(other, NOW + timedelta(hours=47))
+    carriers.first.words = []
+    tried(other, NOW + timedelta(hours=48))
+    assert other.status == Status.SENT
+
+
+def test_a_carrier_that_wants_no_more_today_is_asked_tomorrow(kari: Customer, carriers: Carriers) -> None:
+    """A daily limit: twilio.com/docs/api/errors/63038, "wait until the next day for the 24 hour window to reset"."""
+    message, other = write(kari), write(kari, "on:2")
+    carriers.first.words, carriers.first.slow_down_seconds = ["slow down"], 86400
+    day = timedelta(days=1)
+    assert tried(message, NOW + day) == [NOW, NOW + day]
+    assert message.status == Status.SENT
+    carriers.first.words = ["slow down"] * 9
+    assert tried(other, NOW + 9 * day) == [NOW, NOW + day, NOW + 2 * day]
+    assert other.status == Status.FAILED
+
+
+def test_after_a_day_of_refusals_an_answer_that_gets_lost_is_asked_about_as_ever(
+    kari: Customer, carriers: Carriers
+) -> None:
+    message = write(kari)
+    carriers.first.words = ["busy"] * 30 + ["taken"]
+    for _ in range(31):
+        delivering.deliver(message.pk, message.next_attempt_at)
+        message.refresh_from_db()
+    assert message.status == Status.UNKNOWN
+    assert message.next_attempt_at - message.handovers.get(outcome=Outcome.UNKNOWN).at < timedelta(minutes=1)
+    assert delivering.deliver(message.pk, message.next_attempt_at)
+    assert carriers.calls() == (31, 0)
+
+
+def test_what_nobody_answers_about_is_asked_fourteen_times(kari: Customer, carriers: Carriers) -> None:
+    message = write(kari)
+    carriers.first.words, carriers.first.answer = ["busy"] * 20 + ["taken"], "silent"
+    tried(message, NOW + timedelta(days=5))
+    assert message.status == Status.FAILED
+    assert len(carriers.first.questions) == outcomes.ATTEMPT_LIMIT - 1
 
 
 @pytest.mark.parametrize(("word", "kind"), [("bad keys", "bad_keys"), ("broke", "low_credit")])

@@ -166,15 +166,20 @@ def test_where_nobody_can_be_asked_it_is_not_sent_again(kari: Customer, phone: S
     assert len(phone.arrived) == 1
 
 
-def test_after_the_last_attempt_it_stops(kari: Customer, phone: ScriptedPhone) -> None:
+def test_two_days_after_it_was_written_it_stops(kari: Customer, phone: ScriptedPhone) -> None:
     message = write(kari)
     phone.before = [NotSent("busy") for _ in range(100)]
     at = NOW
-    for _ in range(messages.ATTEMPT_LIMIT + 3):
+    while at < NOW + messages.TRIED_FOR:
         messages.deliver(message.pk, at)
+        message.refresh_from_db()
+        assert message.status == Status.QUEUED
         at += messages.LONGEST_PAUSE
+    messages.deliver(message.pk, at)
     message.refresh_from_db()
-    assert (message.status, message.attempts) == (Status.FAILED, messages.ATTEMPT_LIMIT)
+    assert message.status == Status.FAILED
+    assert not messages.deliver(message.pk, at + messages.LONGEST_PAUSE)
+    assert phone.arrived == []
 
 
 def test_who_was_overtaken_cannot_undo_what_the_next_one_did(kari: Customer, phone: ScriptedPhone) -> None:
@@ -305,7 +310,10 @@ def test_a_link_that_ended_meanwhile_is_not_sent(
         at = link.expires_at
     assert not messages.deliver(message.pk, at)
     message.refresh_from_db()
-    assert (message.status, message.error) == (Status.FAILED, "the link has ended")
+    assert (message.status, message.error) == (Status.WITHHELD, "link_ended")
+    assert LinkEvent.objects.filter(link=link, kind="withheld", detail="link_ended").count() == 1
+    assert not messages.deliver(message.pk, at), "twice is once"
+    assert LinkEvent.objects.filter(link=link, kind="withheld").count() == 1
     assert phone.arrived == []
 
 

@@ -76,10 +76,10 @@ def test_no_unknown_outcome_leads_to_the_second_channel(
 ) -> None:
     with_second(kari, carriers)
     message = write(kari)
-    carriers.first.words = [word] * 40
+    carriers.first.words = [word] * 80
     carriers.first.answer = answer  # type: ignore[assignment]
     at = NOW
-    for _ in range(outcomes.ATTEMPT_LIMIT + 3):
+    while at <= NOW + outcomes.TRIED_FOR:
         delivering.deliver(message.pk, at)
         at += outcomes.LONGEST_PAUSE
     message.refresh_from_db()
