@@ -6,6 +6,7 @@ the second of two clicks, or of two colleagues, sees what the first one did.
 
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -92,8 +93,21 @@ def show_code(link: PaymentLink, *, actor: str, now: datetime) -> tuple[str, str
     return address, qr.svg(address)
 
 
-def _record(verb: str, link: PaymentLink, actor: str, now: datetime) -> None:
-    audit.record(actor=actor, verb=verb, subject_reference=f"link:{link.pk}", now=now, operator=link.operator)
+def print_code(link: PaymentLink, *, actor: str, now: datetime) -> bytes:
+    """The link's QR code as PNG with the host beneath, made at this moment and kept nowhere. Raises LinkEnded.
+
+    Whoever has the picture has the address: it is written down as a look at it.
+    """
+    if not is_live(link, now):
+        raise LinkEnded
+    _record("show-link", link, actor, now, reason="for print")
+    host = urlsplit(links.origin(link.operator)).hostname or ""
+    return qr.png(links.url(link), label=host)
+
+
+def _record(verb: str, link: PaymentLink, actor: str, now: datetime, reason: str = "") -> None:
+    subject = f"link:{link.pk}"
+    audit.record(actor=actor, verb=verb, subject_reference=subject, now=now, reason=reason, operator=link.operator)
 
 
 def jobs_within_reach(user: Any) -> QuerySet[ActivationJob]:

@@ -1,5 +1,6 @@
 """Staff pages in a real Chromium: nothing that the content security policy forbids, nothing that axe finds."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -61,6 +62,10 @@ def test_the_desk_from_log_in_to_code(live_server: Any, agent_at_brisvik: world.
     faults += chrome.axe(page)
     chrome.shot(page, "code")
     assert "/p/" in page.inner_text(".code")
+    with page.expect_download() as download:
+        page.click("text=Download for print")
+    assert re.fullmatch(r"link-\d+\.png", download.value.suggested_filename)
+    assert page.locator(".qr svg").is_visible(), "the page stays"
     page.goto(link_page)
     page.click("text=Withdraw it")
     page.wait_for_selector("text=It opens nothing from now on")

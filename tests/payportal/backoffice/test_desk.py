@@ -3,13 +3,16 @@
 import json
 import re
 from datetime import timedelta
+from io import BytesIO
 from pathlib import Path
 
 import pytest
+import zxingcpp
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from PIL import Image
 from pytest_django import Settings
 
 from billing import links
@@ -102,6 +105,25 @@ def test_a_code_is_shown_written_down_and_kept_nowhere(agent: Client, brisvik: w
     assert secret not in agent.get(reverse("admin:billing_paymentlink_change", args=[brisvik.link.pk])).content.decode()
 
 
+def test_a_code_for_print_is_a_file_written_down_and_kept_nowhere(agent: Client, brisvik: world.House) -> None:
+    page = agent.post(reverse("admin:billing_paymentlink_code", args=[brisvik.link.pk])).content.decode()
+    address = reverse("admin:billing_paymentlink_print", args=[brisvik.link.pk])
+    assert f'method="post" action="{address}"' in page
+    shown = AuditEntry.objects.filter(verb="show-link", subject_reference=f"link:{brisvik.link.pk}")
+    response = agent.post(address)
+    assert (response.status_code, response["Content-Type"]) == (200, "image/png")
+    assert response["Content-Disposition"] == f'attachment; filename="link-{brisvik.link.pk}.png"'
+    assert "no-store" in response["Cache-Control"]
+    picture = Image.open(BytesIO(response.content))
+    [found] = zxingcpp.read_barcodes(picture)
+    assert found.text.casefold() == links.url(brisvik.link).casefold()
+    assert picture.height > picture.width, "the host stands beneath"
+    assert [entry.reason for entry in shown.order_by("pk")] == ["", "for print"]
+    agent.post(address)
+    assert shown.count() == 3, "each is one"
+    assert links.rest(brisvik.link) not in _dump()
+
+
 def _dump() -> str:
     """Every row of every table, as text."""
     with connection.cursor() as cursor:
@@ -150,7 +172,7 @@ def test_a_link_is_withdrawn_once(agent: Client, brisvik: world.House) -> None:
         links.resolve(brisvik.operator, brisvik.link.selector, links.rest(brisvik.link), timezone.now())
 
 
-@pytest.mark.parametrize("verb", ["code", "send"])
+@pytest.mark.parametrize("verb", ["code", "print", "send"])
 def test_an_ended_link_is_neither_shown_nor_sent(agent: Client, brisvik: world.House, verb: str) -> None:
     links.revoke(brisvik.link, actor="staff:1", now=timezone.now())
     assert "This link has ended" in _do(agent, brisvik.link, verb, times_seen=0)
@@ -171,7 +193,8 @@ def test_looking_is_not_doing(agent: Client, brisvik: world.House) -> None:
     strict.force_login(world.person("ola", brisvik.operator, role=roles.SUPPORT), backend=world.BACKEND)
     addresses = [reverse("admin:billing_customer_make_link", args=[brisvik.customer.pk])]
     addresses += [
-        reverse(f"admin:billing_paymentlink_{verb}", args=[brisvik.link.pk]) for verb in ("code", "send", "withdraw")
+        reverse(f"admin:billing_paymentlink_{verb}", args=[brisvik.link.pk])
+        for verb in ("code", "print", "send", "withdraw")
     ]
     count = PaymentLink.objects.count()
     for address in addresses:
@@ -198,7 +221,7 @@ def test_who_may_not_use_links_sees_no_buttons_and_presses_none(brisvik: world.H
     client = world.logged_in(world.person("odd", brisvik.operator, role=roles.FINANCE))
     page = client.get(reverse("admin:billing_paymentlink_change", args=[brisvik.link.pk])).content.decode()
     assert "Withdraw it" not in page
-    for verb in ("code", "send", "withdraw"):
+    for verb in ("code", "print", "send", "withdraw"):
         assert client.post(reverse(f"admin:billing_paymentlink_{verb}", args=[brisvik.link.pk])).status_code == 403
 
 
