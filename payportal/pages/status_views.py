@@ -38,6 +38,7 @@ def part(request: OperatorRequest, token: str) -> HttpResponse:
     try:
         payment = _current(request, token)
     except links.LinkUnusable:
+        probing.noticed(request)
         return shell.private(HttpResponse(status=STOP_POLLING))
     version, _, digest = request.GET.get("v", "").partition("-")
     if version == status_page.version(payment, timezone.now()):

@@ -9,5 +9,5 @@ from payportal import probing
 
 @shared_task(name=probing.ALARM)
 def probing_alarm(who: str, count: int) -> None:
-    """Call a person: somebody tries addresses. ``who`` is the beginning of a hash, no address."""
+    """Call a person: somebody tries addresses. ``who`` begins a hash, no address; or it is ``all of`` an operator."""
     alarms.raise_alarm("probing", who, timezone.now(), detail=f"{count} in {probing.WINDOW_SECONDS} s")

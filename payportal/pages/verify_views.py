@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from billing import links
-from payportal import limits, visitors
+from payportal import limits, probing, visitors
 from payportal.messaging import codes
 from payportal.pages import access, errors, shell, wording
 from payportal.pages.requests import OperatorRequest
@@ -56,6 +56,8 @@ def _found(request: OperatorRequest, typed: str) -> dict[str, Any]:
     code = codes.read(typed, request.operator)
     sent = codes.sent(request.operator, code) if code else None
     if sent is None:
+        # Misread ones too: one path, and a person misreads a few.
+        probing.noticed(request)
         return {"is_unknown": True}
     on, digits = sent
     today = wording.local_day(timezone.now(), request.operator.time_zone)

@@ -15,7 +15,8 @@ from redis import Redis
 from billing import links
 from billing.models import Alarm, Customer
 from payportal import probing
-from payportal.pages import tasks
+from payportal.messaging import codes
+from payportal.pages import operators, tasks
 from tests import world
 
 BROWSER = "Mozilla/5.0 (Linux; Android 14; Mobile; rv:126.0) Gecko/126.0 Firefox/126.0"
@@ -68,6 +69,37 @@ def test_it_works(phone: Client, valkey_url: str) -> None:
     assert "198.51" not in f"{alarm.subject} {alarm.detail}"
 
 
+def spread(phone: Client, times: int, first: int = 0) -> None:
+    """Forged links from as many homes' networks of one /48, as one hired machine has them."""
+    for number in range(first, first + times):
+        forge(phone, 1, remote=f"2001:db8:7:{number:x}::1")
+
+
+def test_from_many_addresses_it_is_noticed_by_the_operators_own_count(
+    phone: Client, customer: Customer, valkey_url: str
+) -> None:
+    spread(phone, probing.LIMIT_OF_ALL + 5)
+    until(lambda: called(valkey_url))
+    spread(phone, 20, first=1000)
+    until(lambda: counted(valkey_url) == probing.LIMIT_OF_ALL + 25)
+    ((who, count),) = called(valkey_url)
+    assert who == f"all of {customer.operator.code}"
+    assert isinstance(count, int)
+    assert count > probing.LIMIT_OF_ALL
+    for _ in range(2):
+        tasks.probing_alarm(str(who), count)
+    assert Alarm.objects.get().subject == who
+
+
+def test_what_two_operators_see_is_not_added_up(phone: Client, valkey_url: str) -> None:
+    world.operator(code="other", host="other.test")
+    operators.forget()
+    spread(phone, probing.LIMIT_OF_ALL // 2 + 5)
+    spread(Client(headers={"user-agent": BROWSER, "host": "other.test"}), probing.LIMIT_OF_ALL // 2 + 5)
+    until(lambda: counted(valkey_url) == probing.LIMIT_OF_ALL + 10)
+    assert called(valkey_url) == []
+
+
 def test_a_second_wave_calls_nobody_again(phone: Client, valkey_url: str) -> None:
     forge(phone, probing.LIMIT + 5)
     until(lambda: called(valkey_url))
@@ -83,12 +115,15 @@ def test_a_few_mistypings_call_nobody(phone: Client, valkey_url: str) -> None:
     assert called(valkey_url) == []
 
 
-def test_forged_cookies_and_tokens_count_too(phone: Client, valkey_url: str) -> None:
+def test_forged_cookies_tokens_and_codes_count_too(phone: Client, customer: Customer, valkey_url: str) -> None:
     phone.get("/s/" + "A" * 44)
+    phone.get("/s/" + "A" * 44 + "/part")
+    for code in ("K7M42PQ9X", "no code", codes.new_code(customer.operator)):
+        assert phone.post("/verify", {"code": code}).status_code == 200
     phone.get("/r/" + "A" * 45)
     phone.cookies["link"] = "A" * 27
     phone.get("/p/AAAAAAAAAAA/")
-    until(lambda: counted(valkey_url) == 3)
+    until(lambda: counted(valkey_url) == 7)
 
 
 def test_a_good_link_and_an_ended_one_are_never_counted_and_always_open(
