@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from activation.models import ActivationJob
-from billing.models import Alarm, GatewayEvent, Payment
+from billing.models import Alarm, GatewayEvent, LinkEvent, Payment
 from payportal.messaging.models import Handover, Message
 
 ROWS = {
@@ -26,6 +26,14 @@ ROWS = {
     "activation_jobs": (ActivationJob.objects.exclude(status=ActivationJob.Status.DONE), "created_at"),
     "messages": (Message.objects.exclude(status__in=Message.ARRIVING), "created_at"),
 }
+
+
+# A link's way, step by step, and where it may end: from the timelines, by their index of kind and time.
+STEPS = (
+    *("made", "sent", "delivered", "read", "previewed", "opened", "in_app", "wallet_shown", "pay_tapped"),
+    *("succeeded", "switched_on", "failed", "delayed", "undelivered", "withheld", "renewed", "refunded"),
+    *("pin_asked", "pin_ok", "pin_wrong", "pin_locked"),
+)
 
 
 class Rows:
@@ -48,6 +56,7 @@ class Rows:
         yield GaugeMetricFamily("payportal_payments_for_a_person", "Payments on the work list.", value=flagged)
         yield self._alarms()
         yield self._handovers()
+        yield self._steps()
 
     @staticmethod
     def _alarms() -> Metric:
@@ -65,6 +74,14 @@ class Rows:
         since = Handover.objects.filter(at__gt=self.now - timedelta(days=1)).order_by()
         for row in since.values("channel", "outcome").annotate(count=Count("pk")):
             gauge.add_metric([row["channel"], row["outcome"]], row["count"])
+        return gauge
+
+    def _steps(self) -> Metric:
+        """How far links came within an hour: opened and never paid, or asked for a PIN and given up, is seen here."""
+        gauge = GaugeMetricFamily("payportal_link_steps_of_an_hour", "Entries of links' timelines.", labels=["kind"])
+        since = LinkEvent.objects.filter(kind__in=STEPS, at__gt=self.now - timedelta(hours=1)).order_by()
+        for row in since.values("kind").annotate(count=Count("pk")):
+            gauge.add_metric([row["kind"]], row["count"])
         return gauge
 
     @staticmethod
