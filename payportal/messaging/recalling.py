@@ -1,6 +1,6 @@
 """Receipts that got lost on the way, and costs that carriers tell late: asked for, where a carrier can be asked."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,6 +20,8 @@ REACH = timedelta(days=3)
 # A receipt takes minutes; what is younger is on its way.
 PATIENCE = timedelta(minutes=30)
 LONGEST_SECONDS = 300.0
+# Of a carrier that is asked for one message at a time, in one run: its limits are for sending as well.
+MOST_QUESTIONS = 150
 # No receipt may have come, or none that told the price.
 IN_DOUBT = (Outcome.PENDING, Outcome.UNKNOWN, Outcome.ACCEPTED)
 
@@ -34,19 +36,30 @@ def recall(now: datetime) -> int:
 
 def _recall(channel_code: str, account: str, now: datetime) -> int:
     channel = channels.REGISTRY.get(channel_code)
-    if channel is None or type(channel).recall is Channel.recall:
-        return 0
-    oldest = _waiting(channel_code, account, now).order_by("at").values_list("at", flat=True).first()
-    if oldest is None:
+    if channel is None:
         return 0
     news = 0
     try:
-        for page in within(LONGEST_SECONDS, channel.recall(account, oldest)):
+        for page in within(LONGEST_SECONDS, _pages(channel, account, now)):
             news += receipts.take(channel_code, account, _wanted(channel_code, account, page, now), now)
     except (NotSent, SendUnknown, KeyError) as error:
         # Asked again in an hour; what is wrong with the account is seen by carriers.check.
         log.warning("carrier_not_asked", channel=channel_code, account=account, error=type(error).__name__)
     return news
+
+
+def _pages(channel: Channel, account: str, now: datetime) -> Iterator[Sequence[Receipt]]:
+    """What the carrier tells of messages that we wait for, and perhaps of others; nothing where it can't be asked."""
+    waiting = _waiting(channel.code, account, now)
+    if type(channel).recall is not Channel.recall:
+        oldest = waiting.order_by("at").values_list("at", flat=True).first()
+        yield from channel.recall(account, oldest) if oldest else ()
+    elif type(channel).recall_one is not Channel.recall_one:
+        # In no order: of some nothing more will ever be told, and they would stand before all others.
+        known = waiting.exclude(channel_reference="").order_by("?").values_list("channel_reference", flat=True)
+        for reference in known[:MOST_QUESTIONS]:
+            receipt = channel.recall_one(account, reference)
+            yield [receipt] if receipt else []
 
 
 def _waiting(channel_code: str, account: str, now: datetime) -> QuerySet[Handover]:

@@ -192,3 +192,11 @@ class Channel(ABC):
         references. Raises BadKeys, SendUnknown, KeyError.
         """
         return iter(())
+
+    def recall_one(self, account: str, reference: str) -> Receipt | None:
+        """What became of one message, by the carrier's own reference, where that is all that it can be asked.
+
+        None: nothing that we know. Called for a few of those that ``recall`` would tell of, and raises as it does, or
+        CannotTell.
+        """
+        raise CannotTell

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -36,11 +37,13 @@ from payportal.messaging.channels.base import (
     NotSent,
     Outgoing,
     Question,
+    Receipt,
     Refused,
     SendUnknown,
 )
 
 MILLION = 1_000_000
+MOST_MICROS = 10**15
 # docs/sms-support/sms-api-errors and docs/sms-api/api-reference/status-codes; an older page has the words alone.
 EMPTY = {"INSUFFICIENT_BALANCE", "40001"}
 MISMATCH = "ENCODING_MISMATCH"
@@ -116,6 +119,22 @@ class ExotelSms(Exotel):
 
     def news(self, body: bytes) -> Iterator[News]:
         return posts.sms(body)
+
+    def recall_one(self, account: str, reference: str) -> Receipt | None:
+        """https://developer.exotel.com/docs/sms-api/api-reference/sms-details; prices are told here alone.
+
+        Of a message that it doesn't know Exotel says so with 200. The wallet is in rupees (its page on the balance).
+        """
+        keys: ExotelAccount = settings.EXOTEL_ACCOUNTS[account]
+        address = f"{settings.EXOTEL_API_BASE}/v1/Accounts/{keys.account_sid}/SMS/Messages/{_reference(reference)}.json"
+        found = http.ask(httpx.Request("GET", address, headers=_basic(keys))).fields().get("SMSMessage")
+        if not isinstance(found, dict) or found.get("Sid") != reference:
+            return None
+        receipt = next(posts.sms_report(found), None)
+        price = _micros(found.get("Price"))
+        if receipt is None or price is None:
+            return receipt
+        return replace(receipt, cost_micros=abs(price), cost_currency=str(found.get("Currency") or "INR")[:3].upper())
 
 
 class ExotelWhatsApp(Exotel):
@@ -242,7 +261,9 @@ def _found(fields: Any, name: str) -> Any:
 
 
 def _micros(amount: object) -> int | None:
+    """Millionths of a sum; None where there is none, or more than any account holds."""
     try:
-        return int(Decimal(str(amount)) * MILLION)
+        micros = int(Decimal(str(amount)) * MILLION)
     except (InvalidOperation, ValueError, OverflowError):
         return None
+    return micros if abs(micros) < MOST_MICROS else None

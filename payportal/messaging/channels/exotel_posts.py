@@ -10,7 +10,7 @@ wanted none.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -40,13 +40,17 @@ def sms(body: bytes) -> Iterator[News]:
     """What a form says. Raises ValueError for what can't be read."""
     form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
     if "Status" in form:
-        detail = form.get("DetailedStatus", "")
-        state = states.of_sms(form["Status"], detail)
-        yield from _receipt(state, form.get("CustomField", ""), form.get("SmsSid", ""), detail, form["Status"])
+        yield from sms_report(form)
     elif "Body" in form:
         sender = form.get("From", "")
         is_whole = sender.startswith(("+", "0")) or len(sender) <= REGION_DIGITS
         yield from _said(sender if is_whole else f"+{sender}", [form["Body"]])
+
+
+def sms_report(fields: Mapping[str, Any]) -> Iterator[Receipt]:
+    """What became of an SMS, as a form or an answer says it in the same words."""
+    status, detail, handover = (_text(fields.get(name)) for name in ("Status", "DetailedStatus", "CustomField"))
+    yield from _receipt(states.of_sms(status, detail), handover, _first(fields, "SmsSid", "Sid"), detail, status)
 
 
 def whatsapp(body: bytes) -> Iterator[News]:
@@ -174,7 +178,7 @@ def _receipt(state: states.State | None, handover: str, sid: str, *codes: str) -
     )
 
 
-def _first(fields: dict[str, Any], *names: str) -> str:
+def _first(fields: Mapping[str, Any], *names: str) -> str:
     """The first of these fields that says something."""
     return next((text for text in (_text(fields.get(name)) for name in names) if text), "")
 

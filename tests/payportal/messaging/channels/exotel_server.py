@@ -35,6 +35,7 @@ class ExotelServer(CarrierServer):
     def __init__(self, code: str, settings: Any) -> None:
         super().__init__(code, settings)
         self.messages: list[dict[str, Any]] = []
+        self.details: dict[str, dict[str, Any]] = {}
         self.refuses = False
         self.entity = ""
 
@@ -63,7 +64,10 @@ class ExotelServer(CarrierServer):
             return Reply(401, self.error(401))
         if (asked.method, asked.path) == ("GET", f"/v1/Accounts/{SID}/Balance.json"):
             return Reply(200, {"Account": {"Sid": SID, "Balance": "12.5", "Currency": "INR"}})
-        return self.take(asked) if asked.method == "POST" else Reply(404, self.error(404))
+        return self.take(asked) if asked.method == "POST" else self.show(asked)
+
+    def show(self, asked: Asked) -> Reply:
+        return Reply(404, self.error(404))
 
     def take(self, asked: Asked) -> Reply:
         raise NotImplementedError
@@ -99,8 +103,17 @@ class ExotelSmsServer(ExotelServer):
             words = "Message contains Unicode characters but EncodingType is set to 'plain'."
             return Reply(400, {"RestException": {"Status": 400, "Message": words, "Code": "ENCODING_MISMATCH"}})
         self.messages.append(form)
+        self.details[f"{len(self.messages):032x}"] = {}
         made = {"Sid": f"{len(self.messages):032x}", "Status": "queued", "Price": None, "To": form["To"]}
         return Reply(200, {"SMSMessage": made})
+
+    def show(self, asked: Asked) -> Reply:
+        """What became of one message (docs/sms-api/api-reference/sms-details); ``details`` are the newest of each."""
+        sid = asked.path.removeprefix(f"/v1/Accounts/{SID}/SMS/Messages/").removesuffix(".json")
+        if sid not in self.details:
+            return Reply(200, {"Message": "No matching results"})
+        standing = {"Sid": sid, "AccountSid": SID, "To": PHONE, "Status": "submitted", "Price": None}
+        return Reply(200, {"SMSMessage": standing | self.details[sid]})
 
     def receipt(self, state: State) -> Posted:
         words = {
