@@ -4,8 +4,9 @@ import itertools
 from datetime import UTC, date, datetime, timedelta
 
 import requests
+from django.db import transaction
 
-from billing import invoices, ledger, links
+from billing import invoices, ledger, links, payments
 from billing.models import BillingAccount, Customer, Invoice, LegalEntity, Operator, Payment, PaymentLink
 from payportal.demo.stripe_standin import StandIn
 
@@ -101,6 +102,18 @@ def confirm(standin: StandIn, client_secret: str, card: str = GOOD_CARD) -> dict
     )
     body: dict[str, object] = answer.json()
     return body
+
+
+def taken(standin: StandIn) -> Payment:
+    """A payment of one bill of a new telecom, whose money the gateway has taken and of which we know nothing yet."""
+    of = account(customer(owner := operator()), legal_entity(owner))
+    begun_on, owed = link(of.customer), bill(of)
+    with transaction.atomic():
+        payments.lock_link(begun_on)
+        payment = payments.start(link=begun_on, invoices=[owed], amount_shown=owed.amount, now=NOW)
+    confirm(standin, payments.open_at_gateway(payment.pk, NOW).client_secret)
+    payment.refresh_from_db()
+    return payment
 
 
 def assert_books_balance() -> None:

@@ -57,14 +57,7 @@ def receive(body: bytes, headers: dict[str, str] | None = None) -> int | None:
 @pytest.fixture
 def paid(standin: StandIn) -> Payment:
     """A payment that Stripe has taken the money for, and that we don't know of yet."""
-    account = world.account(world.customer(owner := world.operator()), world.legal_entity(owner))
-    link, bill = world.link(account.customer), world.bill(account)
-    with transaction.atomic():
-        payments.lock_link(link)
-        payment = payments.start(link=link, invoices=[bill], amount_shown=bill.amount, now=NOW)
-    world.confirm(standin, payments.open_at_gateway(payment.pk, NOW).client_secret)
-    payment.refresh_from_db()
-    return payment
+    return world.taken(standin)
 
 
 def test_a_webhook_settles_by_asking(paid: Payment) -> None:

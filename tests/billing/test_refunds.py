@@ -5,7 +5,7 @@ import random
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils import timezone
 
 from billing import gateway_events, ledger, payments, refunds
@@ -20,21 +20,9 @@ from tests.world import NOW
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def begun(standin: StandIn) -> Payment:
-    """A payment of one bill, whose money the gateway has taken and of which we know nothing."""
-    account = world.account(world.customer(owner := world.operator()), world.legal_entity(owner))
-    link, bill = world.link(account.customer), world.bill(account)
-    with transaction.atomic():
-        payments.lock_link(link)
-        payment = payments.start(link=link, invoices=[bill], amount_shown=bill.amount, now=NOW)
-    world.confirm(standin, payments.open_at_gateway(payment.pk, NOW).client_secret)
-    payment.refresh_from_db()
-    return payment
-
-
 @pytest.fixture
 def paid(standin: StandIn) -> Payment:
-    return payments.refresh(begun(standin).pk, NOW)
+    return payments.refresh(world.taken(standin).pk, NOW)
 
 
 def told(payment: Payment, reference: str = "re_1", status: str = "succeeded", amount: int = 9900) -> GatewayRefund:
@@ -95,7 +83,7 @@ def test_eight_at_once_book_it_once(standin: StandIn, paid: Payment) -> None:
 
 
 def test_a_refund_that_comes_before_the_payments_own_word(standin: StandIn) -> None:
-    payment = begun(standin)
+    payment = world.taken(standin)
     standin.refund(payment.gateway_reference or "", 9900)
     key = receive(event_body("evt_r", payment.gateway_reference or "", "charge.refunded"))
     assert key is not None
@@ -106,7 +94,7 @@ def test_a_refund_that_comes_before_the_payments_own_word(standin: StandIn) -> N
 
 
 def test_of_a_payment_that_is_not_settled_nothing_is_heard(standin: StandIn) -> None:
-    payment = begun(standin)
+    payment = world.taken(standin)
     assert refunds.hear(payment.pk, [told(payment)], NOW) is False
     assert not Refund.objects.exists()
 
