@@ -181,24 +181,37 @@ def _made(operator: Operator, selector: str, expires_at: datetime) -> PaymentLin
     return link
 
 
-def mark_opened(link: PaymentLink, now: datetime, *, device: str = "") -> bool:
-    """Keep that a person opened it, on what class of device; False when an opening is known already."""
-    return _mark(link, "opened", now, device)
+def mark_opened(link: PaymentLink, now: datetime, *, device: str = "", app: str = "") -> bool:
+    """Keep that a person opened it: when first, and on the timeline each class of device and each app once.
+
+    A mail scanner dressed up as a browser comes before the person, whose phone is told of all the same. False when the
+    timeline said so already. One statement: the page counts its queries. Of several that are the first at once one is
+    kept; of two further ones of a kind at the same moment both may be.
+    """
+    rows, events = PaymentLink._meta.db_table, LinkEvent._meta.db_table
+    kinds, details = (["opened", "in_app"], [device, app]) if app else (["opened"], [device])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"WITH marked AS (UPDATE {rows} SET opened_at = %s WHERE id = %s AND opened_at IS NULL RETURNING id) "  # noqa: S608
+            f"INSERT INTO {events} (link_id, kind, at, detail, actor) SELECT %s, new.kind, %s, new.detail, '' "
+            "FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS new(kind, detail, place) "
+            "WHERE (%s OR EXISTS (SELECT FROM marked)) AND NOT EXISTS (SELECT FROM "
+            f"{events} told WHERE told.link_id = %s AND told.kind = new.kind AND told.detail = new.detail) "
+            "ORDER BY new.place",
+            [now, link.pk, link.pk, now, kinds, details, link.opened_at is not None, link.pk],
+        )
+        return bool(cursor.rowcount > 0)
 
 
 def mark_previewed(link: PaymentLink, now: datetime) -> bool:
-    """Keep that a robot looked at it, which opens nothing; False when one is known to have looked."""
-    return _mark(link, "previewed", now, "robot")
-
-
-def _mark(link: PaymentLink, kind: str, now: datetime, detail: str) -> bool:
-    """The first time of something, on the row and on the timeline. One statement: the page counts its queries."""
-    links, events = PaymentLink._meta.db_table, LinkEvent._meta.db_table
+    """Keep that a robot looked at it, which opens nothing; False when one is known to have looked. One statement."""
+    rows, events = PaymentLink._meta.db_table, LinkEvent._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH marked AS (UPDATE {links} SET {kind}_at = %s WHERE id = %s AND {kind}_at IS NULL RETURNING id) "  # noqa: S608
-            f"INSERT INTO {events} (link_id, kind, at, detail, actor) SELECT id, %s, %s, %s, '' FROM marked",
-            [now, link.pk, kind, now, detail],
+            f"WITH marked AS (UPDATE {rows} SET previewed_at = %s WHERE id = %s AND previewed_at IS NULL RETURNING id) "  # noqa: S608
+            f"INSERT INTO {events} (link_id, kind, at, detail, actor) "
+            "SELECT id, 'previewed', %s, 'robot', '' FROM marked",
+            [now, link.pk, now],
         )
         return bool(cursor.rowcount > 0)
 

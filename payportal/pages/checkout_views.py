@@ -55,12 +55,10 @@ def _resolved(request: OperatorRequest, selector: str, rest: str) -> PaymentLink
 
 
 def _mark_opened(request: LinkRequest) -> None:
-    """Keep the first opening, on what class of device, and inside which app if it was in one."""
-    link, now, name = request.link, timezone.now(), request.headers.get("User-Agent", "")
-    if link.opened_at is None and links.mark_opened(link, now, device=visitors.device_of(name)):
-        app = visitors.in_app(name)
-        if app:
-            links.note(link, "in_app", now, detail=app)
+    """Keep that it was opened, on what class of device, and inside which app if it was in one."""
+    name = request.headers.get("User-Agent", "")
+    device, app = visitors.device_of(name), visitors.in_app(name)
+    links.mark_opened(request.link, timezone.now(), device=device, app=app)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

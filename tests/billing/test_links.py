@@ -102,7 +102,12 @@ def test_revoking_twice_changes_once(link: PaymentLink) -> None:
 def test_opening_twice_is_noted_once(link: PaymentLink) -> None:
     assert links.mark_opened(link, NOW) is True
     assert links.mark_opened(link, NOW + timedelta(seconds=1)) is False
-    assert list(LinkEvent.objects.order_by("pk").values_list("kind", flat=True)) == ["made", "opened"]
+    link.refresh_from_db()
+    assert links.mark_opened(link, NOW + timedelta(seconds=2)) is False
+    assert links.mark_opened(link, NOW + timedelta(seconds=3), device="phone") is True
+    assert links.mark_opened(link, NOW + timedelta(seconds=4), device="phone") is False
+    told = LinkEvent.objects.order_by("pk").values_list("kind", "detail")
+    assert list(told) == [("made", ""), ("opened", ""), ("opened", "phone")]
 
 
 def test_keys_rotate_and_a_key_rotated_away_opens_nothing(link: PaymentLink, settings: Settings) -> None:

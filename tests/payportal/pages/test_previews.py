@@ -7,17 +7,23 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from billing import links
 from billing.models import LinkEvent, Payment, PaymentLink
 from payportal.messaging.models import Message
 from payportal.pages.robots import is_robots_name
+from tests import threads
 
 CRAWLERS = Path(__file__).resolve().parents[4] / "shared" / "crawlers" / "crawler-user-agents.json"
 PREVIEW = "WhatsApp/2.23.20.0"
 # What a robot that dresses up as a browser calls itself: it is shown the page, as anybody who has the link is.
 DISGUISED = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+)
+INSTAGRAM = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 "
+    "Instagram 331.0.3.29.89 (iPhone14,5; iOS 17_5; en_GB; en; scale=3.00; 1170x2532; 600000000)"
 )
 PERSONAL = ("Kari", "Holt", "7700", "900123", "1,047", "1 047", "648", "Broadband", "Mobile", "overdue", "paused")
 
@@ -76,6 +82,39 @@ def test_the_whole_list_of_crawlers_burns_nothing_and_sees_nothing(phone: Client
     link.refresh_from_db()
     assert (link.opened_at, link.revoked_at) == (None, None)
     assert "1,047.00" in phone.get(links.path(link)).content.decode()
+
+
+def told(link: PaymentLink) -> list[tuple[str, str]]:
+    return list(LinkEvent.objects.filter(link=link).order_by("pk").values_list("kind", "detail"))
+
+
+def test_a_robot_in_disguise_does_not_use_up_the_persons_opening(phone: Client, link: PaymentLink) -> None:
+    """Agents and figures live off the timeline: it says that the phone opened it, and in which app, once each."""
+    disguised = {"user-agent": DISGUISED}
+    instagram = {"user-agent": INSTAGRAM}
+    Client(headers=disguised).get(links.path(link))
+    link.refresh_from_db()
+    first = link.opened_at
+    for _ in range(2):
+        phone.get(links.path(link))
+        phone.get(links.path(link), headers=instagram)
+        phone.get(links.path(link), headers=disguised)
+    assert told(link) == [("made", ""), ("opened", "computer"), ("opened", "phone"), ("in_app", "instagram")]
+    link.refresh_from_db()
+    assert link.opened_at == first
+
+
+def test_the_first_opening_inside_an_app_is_told_in_order(phone: Client, link: PaymentLink) -> None:
+    for _ in range(2):
+        phone.get(links.path(link), headers={"user-agent": INSTAGRAM})
+    assert told(link) == [("made", ""), ("opened", "phone"), ("in_app", "instagram")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_opened_by_ten_at_once_is_one_opening(link: PaymentLink, phone: Client) -> None:
+    now = timezone.now()
+    threads.at_once(*[lambda: links.mark_opened(link, now, device="phone", app="instagram") for _ in range(10)])
+    assert told(link) == [("made", ""), ("opened", "phone"), ("in_app", "instagram")]
 
 
 def test_a_robot_in_disguise_uses_nothing_up(link: PaymentLink) -> None:

@@ -12,6 +12,8 @@ from billing.models import BillingAccount, Customer, Invoice
 from payportal.pages import operators
 
 MOST = 6
+COMPUTER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+APP = "Mozilla/5.0 (Linux; Android 14; Pixel 8; wv) AppleWebKit/537.36 Version/4.0 Chrome/126.0 Mobile Safari/537.36"
 
 
 def owe(customer: Customer, count: int, now: datetime) -> None:
@@ -53,6 +55,18 @@ def test_no_more_than_six_queries_however_many_bills(
     assert summed.status_code == 200
     assert max(len(first), len(by_cookie), len(ticked)) <= MOST
     assert len(by_cookie) < len(first)
+
+
+@pytest.mark.parametrize("name", [COMPUTER, APP])
+def test_telling_who_opened_it_takes_no_more(customer: Customer, phone: Client, now: datetime, name: str) -> None:
+    """The first opening inside an app, and a further device after somebody opened it, are told in one statement."""
+    owe(customer, 5, now)
+    link = links.create(customer=customer, currency="NOK", actor="system:test", now=now)
+    for headers in ({"user-agent": name}, {}, {"user-agent": name}):
+        operators.forget()
+        with CaptureQueriesContext(connection) as asked:
+            phone.get(links.path(link), headers=headers)
+        assert len(asked) <= MOST
 
 
 @pytest.mark.parametrize("count", [1, 5])
