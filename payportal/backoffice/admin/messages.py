@@ -1,9 +1,15 @@
 from decimal import Decimal
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
+from payportal.backoffice import access
 from payportal.backoffice.admin.base import OperatorFilter, ReadOnlyAdmin, ReadOnlyInline
+from payportal.messaging import retrying
 from payportal.messaging.models import Handover, Message
 
 
@@ -43,6 +49,7 @@ class MessageAdmin(ReadOnlyAdmin):
     search_fields = ["reference", "customer__reference"]
     ordering = ["-pk"]
     inlines = [HandoverInline]
+    actions = ["try_again"]
     fields = [
         "reference",
         "operator",
@@ -56,9 +63,38 @@ class MessageAdmin(ReadOnlyAdmin):
         "attempts",
         "created_at",
         "next_attempt_at",
+        "tried_again_at",
         "sent_at",
         "delivered_at",
         "read_at",
         "code",
         "error",
     ]
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm(access.USE_LINKS))
+
+    @admin.action(description=_("Try the chosen messages again"), permissions=["send"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
+        """Queue failed ones anew of which nothing was sent; whoever comes second sees that somebody did."""
+        chosen = queryset.order_by("pk").values_list("pk", flat=True)
+        tally = retrying.try_again(chosen, actor=access.actor(request), now=timezone.now())
+        if tally.again:
+            text = ngettext(
+                "%(count)d message will be tried again.", "%(count)d messages will be tried again.", tally.again
+            )
+            messages.success(request, text % {"count": tally.again})
+        if tally.under_way:
+            text = ngettext(
+                "%(count)d message is being tried already.",
+                "%(count)d messages are being tried already.",
+                tally.under_way,
+            )
+            messages.warning(request, text % {"count": tally.under_way})
+        if tally.left:
+            text = ngettext(
+                "%(count)d message was left alone. Only what failed and surely was not sent can be tried again.",
+                "%(count)d messages were left alone. Only what failed and surely was not sent can be tried again.",
+                tally.left,
+            )
+            messages.warning(request, text % {"count": tally.left})
