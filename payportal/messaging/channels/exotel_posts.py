@@ -1,11 +1,10 @@
 """What Exotel posts: reports on SMS and WhatsApp messages, and what customers wrote.
 
-SMS come as forms (developer.exotel.com, docs/sms-support/sms-webhooks). What WhatsApp brings is shown in three
-envelopes by three pages: ``{"whatsapp": {"messages": [...]}}`` (/api/receive-messages and its status callbacks),
-``{"event": ..., "message": {...}}`` (docs/whatsapp-api/api-reference/receive-messages) and
-``{"type": ..., "data": {...}}`` (docs/whatsapp-support/webhooks); a fourth shows a bare report
-(docs/whatsapp-api/api-reference/status-codes). All are read: an opt-out that got lost is a message to somebody who
-wanted none.
+SMS come as forms (developer.exotel.com, docs/sms-support/sms-webhooks); a general page (docs/references/webhooks) shows
+JSON. What WhatsApp brings is in one of three envelopes: ``{"whatsapp": {"messages": [...]}}`` (/api/receive-messages and
+its status callbacks), ``{"event": ..., "message": {...}}`` (docs/whatsapp-api/api-reference/receive-messages), ``{"type":
+..., "data": {...}}`` (docs/whatsapp-support/webhooks), or a bare report (docs/whatsapp-api/api-reference/status-codes).
+All are read: an opt-out that got lost is a message to somebody who wanted none.
 """
 
 import json
@@ -16,6 +15,7 @@ from urllib.parse import parse_qsl
 
 import phonenumbers
 import structlog
+from phonenumbers import PhoneNumberType
 
 from payportal.messaging.channels import exotel_states as states
 from payportal.messaging.channels import wishes
@@ -29,22 +29,26 @@ WRITTEN = {"icm", "incoming_message", "inbound_message"}
 # Where a report says what became of a message, and where a message has its words.
 OUTCOMES = ("exo_detailed_status", "exo_status_code", "status")
 WORD_FIELDS = ("content", "message", "text", "button", "interactive")
-# Where SMS senders without a country are from: Exotel's home. Ten digits are a whole number there.
-REGION, REGION_DIGITS = "IN", 10
+# Where SMS senders without a country are from: Exotel's home.
+REGION = "IN"
+MOBILE = {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
 MOST_FIELDS = 200
 CODE = re.compile(r"[A-Z][A-Z_]{2,39}|[0-9]{1,7}")
 LONGEST_CHALLENGE = 500
 
 
 def sms(body: bytes) -> Iterator[News]:
-    """What a form says. Raises ValueError for what can't be read."""
-    form = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
-    if "Status" in form:
-        yield from sms_report(form)
-    elif "Body" in form:
-        sender = form.get("From", "")
-        is_whole = sender.startswith(("+", "0")) or len(sender) <= REGION_DIGITS
-        yield from _said(sender if is_whole else f"+{sender}", [form["Body"]])
+    """What a form says, or an object with the same names. Raises ValueError for what can't be read."""
+    fields: Mapping[str, Any]
+    if body.lstrip().startswith(b"{"):
+        fields = _object(body)
+    else:
+        fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS))
+    if "Status" in fields:
+        yield from sms_report(fields)
+    elif "Body" in fields:
+        sender = _text(fields.get("From"))
+        yield from _said(sender if _is_from_home(sender) else f"+{sender}", [_text(fields["Body"])])
 
 
 def sms_report(fields: Mapping[str, Any]) -> Iterator[Receipt]:
@@ -60,7 +64,7 @@ def whatsapp(body: bytes) -> Iterator[News]:
     """
     kind, messages = _opened(_object(body))
     for message in messages:
-        its_kind = _text(message.get("callback_type")) or kind
+        its_kind = _text(message.get("callback_type")).lower() or kind
         if _is_report(its_kind, message):
             word, number, status = (_text(message.get(name)) for name in OUTCOMES)
             state = states.of_whatsapp(word, number, status)
@@ -97,7 +101,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 def _opened(body: dict[str, Any]) -> tuple[str, Sequence[dict[str, Any]]]:
     """What an envelope calls what it holds, and the messages in it; what is no message keeps none back."""
-    kind = _first(body, "event", "type")
+    kind = _first(body, "event", "type").lower()
     if kind == "verification":
         return kind, ()
     inside: object = None
@@ -140,6 +144,16 @@ def _words(message: dict[str, Any]) -> list[str]:
         if isinstance(place, dict):
             found += [_text(place.get(name)) for name in ("body", "text", "title", "payload")]
     return found
+
+
+def _is_from_home(sender: str) -> bool:
+    """Whether a sender of an SMS can be read as it is: with a plus, a zero, or as a mobile number of Exotel's home."""
+    if sender.startswith(("+", "0")):
+        return True
+    try:
+        return phonenumbers.number_type(phonenumbers.parse(sender, REGION)) in MOBILE
+    except phonenumbers.NumberParseException:
+        return False
 
 
 def _said(sender: str, words: Sequence[str]) -> Iterator[Said]:

@@ -1,7 +1,7 @@
 """Exotel: what is sent, what its answers mean, and what its callbacks say."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
@@ -222,10 +222,39 @@ def test_a_status_that_we_do_not_know_is_no_news(sms: ExotelSmsServer) -> None:
     assert [line["event"] for line in lines] == ["exotel_report_unknown"]
 
 
-@pytest.mark.parametrize("sender", [PHONE, PHONE[1:]])
-def test_who_wrote_is_known_with_or_without_a_plus(sms: ExotelSmsServer, sender: str) -> None:
-    body = urlencode({"SmsSid": "s", "From": sender, "Body": "STOP"}).encode()
-    assert received(ExotelSms(), Posted(sms.url(), FORM, body)) == [Said(PHONE, "stop")]
+# Numbers of phonenumbers' own examples: ten digits are a whole Norwegian number, or an Indian one without its country.
+@pytest.mark.parametrize(
+    "sender, number",
+    [
+        (PHONE, PHONE),
+        (PHONE[1:], PHONE),
+        ("4740612345", "+4740612345"),
+        ("8123456789", "+918123456789"),
+        ("08123456789", "+918123456789"),
+        ("918123456789", "+918123456789"),
+    ],
+)
+@pytest.mark.parametrize("write", [urlencode, json.dumps])
+def test_who_wrote_is_known_with_a_plus_or_without_in_a_form_or_in_json(
+    sms: ExotelSmsServer, sender: str, number: str, write: Callable[[dict[str, str]], str]
+) -> None:
+    """docs/sms-support/sms-webhooks has forms, docs/references/webhooks shows what is posted as JSON."""
+    body = write({"SmsSid": "s", "From": sender, "To": "447700900001", "Body": "STOP"}).encode()
+    assert received(ExotelSms(), Posted(sms.url(), FORM, body)) == [Said(number, "stop")]
+
+
+def test_a_report_on_an_sms_may_be_json(sms: ExotelSmsServer) -> None:
+    told = {"SmsSid": "s", "Status": "failed", "DetailedStatusCode": 23010, "CustomField": HANDOVER, "SmsUnits": 1}
+    [news] = received(ExotelSms(), Posted(sms.url(), {}, json.dumps(told).encode()))
+    assert (news.state, news.handover) == ("undelivered", HANDOVER)
+
+
+@pytest.mark.parametrize("body", [b"[1]", b"{", b'{"From": 1}', b"", b"CallSid=c&CallType=completed"])
+def test_a_post_about_no_sms_is_no_news_or_refused(sms: ExotelSmsServer, body: bytes) -> None:
+    try:
+        assert received(ExotelSms(), Posted(sms.url(), FORM, body)) == []
+    except ValueError:
+        pass
 
 
 def test_a_number_that_is_none_is_no_news(sms: ExotelSmsServer) -> None:

@@ -80,6 +80,9 @@ SAID: dict[str, Callable[[str, str], Body]] = {
         content={"type": "button", "button": {"text": "No more of these", "payload": words}},
         **{"from": phone},
     ),
+    "capitals": lambda phone, words: listed(
+        callback_type="ICM", status="received", content=text(words), **{"from": phone}
+    ),
     "no type": lambda phone, words: listed(content=text(words), **{"from": phone}),
     "a type that nobody knows": lambda phone, words: listed(
         callback_type="reply", status="received", content=text(words), **{"from": phone}
