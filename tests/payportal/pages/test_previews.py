@@ -1,8 +1,5 @@
 """Robots fetch links before people do: every known one burns nothing and sees nothing personal."""
 
-import json
-from pathlib import Path
-
 import pytest
 from django.db import connection
 from django.test import Client
@@ -14,8 +11,8 @@ from billing.models import LinkEvent, Payment, PaymentLink
 from payportal.messaging.models import Message
 from payportal.pages.robots import is_robots_name
 from tests import threads
+from tests.payportal.pages import crawlers
 
-CRAWLERS = Path(__file__).resolve().parents[4] / "shared" / "crawlers" / "crawler-user-agents.json"
 PREVIEW = "WhatsApp/2.23.20.0"
 # What a robot that dresses up as a browser calls itself: it is shown the page, as anybody who has the link is.
 DISGUISED = (
@@ -60,13 +57,14 @@ def test_a_good_link_and_a_forged_one_look_the_same_to_robots(phone: Client, lin
     assert sorted(good.headers) == sorted(forged.headers)
 
 
-def test_the_whole_list_of_crawlers_burns_nothing_and_sees_nothing(phone: Client, link: PaymentLink) -> None:
+@pytest.mark.parametrize("which", ["ours", "whole"])
+def test_the_lists_of_crawlers_burn_nothing_and_see_nothing(phone: Client, link: PaymentLink, which: str) -> None:
     """CASES attack 3."""
-    if not CRAWLERS.exists():
-        pytest.skip("the list of known crawlers is not on this machine (../shared/crawlers)")
-    names = [name for row in json.loads(CRAWLERS.read_text()) for name in row.get("instances", [])]
+    names = crawlers.OURS if which == "ours" else crawlers.whole_list()
+    if not names:
+        pytest.skip(crawlers.MISSING)
     robots = [name for name in names if is_robots_name(name)]
-    assert len(robots) > 1000
+    assert len(robots) > (50 if which == "ours" else 1000)
     for name in robots:
         shown = phone.get(links.path(link), headers={"user-agent": name})
         assert shown.status_code == 200, name

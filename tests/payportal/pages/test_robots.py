@@ -1,14 +1,12 @@
 """Telling robots from people: a person taken for a robot could not pay."""
 
-import json
-from pathlib import Path
-
 import pytest
 from django.test import Client
 
 from billing import links
 from billing.models import Payment, PaymentLink
 from payportal.pages.robots import LONGEST_NAME, is_robots_name
+from tests.payportal.pages import crawlers
 
 PEOPLE = [
     "",
@@ -31,19 +29,8 @@ PEOPLE = [
     "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Mobile Safari/537.36 "
     "(Ecosia android@138.0.7204.157)",
 ]
-ROBOTS = [
-    "WhatsApp/2.23.20.0 A",
-    "TelegramBot (like TwitterBot)",
-    "Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)",
-    "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5",
-    "Mozilla/5.0 (compatible; Discordbot/2.0; +https://discordapp.com)",
-    "curl/8.5.0",
-    "python-requests/2.32.0",
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/115.0 Safari/537.36 links+checker@example.no",
-]
 # In-app browsers of people and a desktop shell, though the list of crawlers has them.
 PEOPLE_IN_THE_LIST = ("Instagram 4", "MetaIAB Facebook", "Fluid/0.9")
-CRAWLERS = Path(__file__).resolve().parents[4] / "shared" / "crawlers" / "crawler-user-agents.json"
 
 
 @pytest.mark.parametrize("name", PEOPLE)
@@ -51,7 +38,7 @@ def test_people_are_people(name: str) -> None:
     assert not is_robots_name(name)
 
 
-@pytest.mark.parametrize("name", ROBOTS)
+@pytest.mark.parametrize("name", crawlers.OURS)
 def test_robots_are_robots(name: str) -> None:
     assert is_robots_name(name)
 
@@ -80,9 +67,9 @@ def test_who_gives_no_name_is_shown_the_page(link: PaymentLink) -> None:
 
 
 def test_every_known_crawler() -> None:
-    if not CRAWLERS.exists():
-        pytest.skip("the list of known crawlers is not on this machine (../shared/crawlers)")
-    names = [name for row in json.loads(CRAWLERS.read_text()) for name in row.get("instances", [])]
+    names = crawlers.whole_list()
+    if not names:
+        pytest.skip(crawlers.MISSING)
     missed = [name for name in names if not is_robots_name(name)]
     assert len(names) > 1000
     assert [name for name in missed if not any(person in name for person in PEOPLE_IN_THE_LIST)] == []
