@@ -14,6 +14,7 @@ USE_LINKS = "backoffice.use_links"
 RETRY_JOBS = "backoffice.retry_jobs"
 RUN_REPORTS = "backoffice.run_reports"
 SET_PINS = "backoffice.set_pins"
+KEEP_CONSENTS = "messaging.change_consent"
 
 
 def operators_of(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Operator]:

@@ -9,6 +9,8 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
+from payportal.backoffice import access
+
 SUPPORT = "Support"
 FINANCE = "Finance"
 
@@ -17,18 +19,22 @@ _SERVICE = ("activation.package", "activation.device", "activation.order", "acti
 _SHARED = ("activation.activationjob", "messaging.message", "messaging.contactmedium", "messaging.consent")
 _BOOKS = ("billing.legalentity", "billing.ledgerentry", "billing.gatewayevent", "billing.auditentry")
 
+# What each looks at, and what else it may do.
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    SUPPORT: (_CUSTOMER + _SERVICE + _SHARED + ("billing.alarm",), ("use_links", "retry_jobs", "set_pins")),
-    FINANCE: (_CUSTOMER + _BOOKS, ("run_reports",)),
+    SUPPORT: (
+        _CUSTOMER + _SERVICE + _SHARED + ("billing.alarm",),
+        (access.USE_LINKS, access.RETRY_JOBS, access.SET_PINS, access.KEEP_CONSENTS),
+    ),
+    FINANCE: (_CUSTOMER + _BOOKS, (access.RUN_REPORTS,)),
 }
 
 
 def install(sender: Any = None, **kwargs: Any) -> None:
     """Make the groups and give them what they lack; running it again changes nothing."""
     for name, (viewed, allowed) in ROLES.items():
-        wanted = Q(content_type__app_label="backoffice", codename__in=allowed)
-        for label in viewed:
-            app_label, model = label.split(".")
-            wanted |= Q(content_type__app_label=app_label, codename=f"view_{model}")
+        wanted = Q()
+        for label in (*(label.replace(".", ".view_") for label in viewed), *allowed):
+            app_label, codename = label.split(".")
+            wanted |= Q(content_type__app_label=app_label, codename=codename)
         group, _ = Group.objects.get_or_create(name=name)
         group.permissions.add(*Permission.objects.filter(wanted))

@@ -13,8 +13,8 @@ from django.db.models.functions import Coalesce
 
 from billing import invoices, pins
 from billing.models import Customer, Operator
-from payportal.messaging import channels, contacts, policies
-from payportal.messaging.models import Consent, Handover, Message, MessagingPolicy
+from payportal.messaging import channels, consents, contacts, policies
+from payportal.messaging.models import Handover, Message, MessagingPolicy
 from payportal.messaging.occasions import CAPPED, OCCASIONS, opens_link
 
 Status = Message.Status
@@ -58,7 +58,7 @@ def ask(message: Message, now: datetime) -> Answer:
     refused = _address(message)
     if refused:
         return refused
-    if occasion.purpose == "offer" and not _consents(message.customer, occasion.purpose):
+    if occasion.purpose == "offer" and not consents.in_force(message.customer, occasion.purpose):
         return Never("no_consent")
     refused = _pointless(message, now)
     if refused:
@@ -112,10 +112,6 @@ def _address(message: Message) -> Never | None:
     if any(each.unreachable_at for each in known):
         return Never("unreachable")
     return None
-
-
-def _consents(customer: Customer, purpose: str) -> bool:
-    return Consent.objects.filter(customer=customer, purpose=purpose, withdrawn_at__isnull=True).exists()
 
 
 def _pointless(message: Message, now: datetime) -> Never | None:

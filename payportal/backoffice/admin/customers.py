@@ -3,7 +3,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseNotAllowed,
+    HttpResponseRedirect,
+)
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,6 +21,11 @@ from billing.models import AccountPin, Customer
 from payportal.backoffice import access, customer_page, desk, pulse
 from payportal.backoffice.admin.base import OperatorFilter
 from payportal.backoffice.admin.following import FollowingAdmin
+from payportal.messaging import consents
+
+# The purpose of messages that tell of packages, and where staff hear a yes or a no.
+OFFERS = "offer"
+THE_DESK = "the desk"
 
 
 @admin.register(Customer)
@@ -37,15 +49,21 @@ class CustomerAdmin(FollowingAdmin):
             "<int:pk>/make-link/", self.admin_site.admin_view(self.make_link), name="billing_customer_make_link"
         )
         pin = path("<int:pk>/pin/", self.admin_site.admin_view(self.pin), name="billing_customer_pin")
-        return [make, pin, *super().get_urls()]
+        offers = path("<int:pk>/offers/", self.admin_site.admin_view(self.offers), name="billing_customer_offers")
+        return [make, pin, offers, *super().get_urls()]
+
+    def _asked_of(self, request: HttpRequest, pk: int, permission: str) -> Customer:
+        """The customer of whom something is asked, for those who may and who work for that operator."""
+        if not request.user.has_perm(permission):
+            raise PermissionDenied
+        customer: Customer | None = self.get_queryset(request).select_related("operator").filter(pk=pk).first()
+        if customer is None:
+            raise Http404
+        return customer
 
     def pin(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Give the customer a PIN in place of any other, or take it away; it is shown nowhere."""
-        if not request.user.has_perm(access.SET_PINS):
-            raise PermissionDenied
-        customer = self.get_queryset(request).select_related("operator").filter(pk=pk).first()
-        if customer is None:
-            raise Http404
+        customer = self._asked_of(request, pk, access.SET_PINS)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         actor, now = access.actor(request), timezone.now()
@@ -66,13 +84,26 @@ class CustomerAdmin(FollowingAdmin):
                 )
         return HttpResponseRedirect(reverse("admin:billing_customer_change", args=[customer.pk]))
 
+    def offers(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Keep what the customer said about offers; said twice it is kept once."""
+        customer = self._asked_of(request, pk, access.KEEP_CONSENTS)
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        actor, now, agrees = access.actor(request), timezone.now(), request.POST.get("agrees")
+        if agrees == "1":
+            is_news = consents.give(customer, OFFERS, source=THE_DESK, actor=actor, now=now)
+            said = _("From now on they can get offers.") if is_news else _("They had agreed before.")
+        elif agrees == "0":
+            is_news = consents.withdraw(customer, OFFERS, actor=actor, now=now)
+            said = _("They get no offers from now on.") if is_news else _("They had not agreed.")
+        else:
+            return HttpResponseBadRequest()
+        messages.add_message(request, messages.SUCCESS if is_news else messages.INFO, said)
+        return HttpResponseRedirect(reverse("admin:billing_customer_change", args=[customer.pk]))
+
     def make_link(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Make a payment link and show its page; a second click shows the same link."""
-        if not request.user.has_perm(access.USE_LINKS):
-            raise PermissionDenied
-        customer = self.get_queryset(request).select_related("operator").filter(pk=pk).first()
-        if customer is None:
-            raise Http404
+        customer = self._asked_of(request, pk, access.USE_LINKS)
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         seen = request.POST.get("newest_seen", "")
@@ -100,6 +131,8 @@ class CustomerAdmin(FollowingAdmin):
     def extra_context(self, request: HttpRequest, row: Customer) -> dict[str, Any]:
         return {
             **super().extra_context(request, row),
+            "may_keep_consents": request.user.has_perm(access.KEEP_CONSENTS),
+            "offers": consents.in_force(row, OFFERS),
             "may_set_pin": request.user.has_perm(access.SET_PINS),
             "pin_set_at": AccountPin.objects.filter(customer=row).values_list("set_at", flat=True).first(),
         }

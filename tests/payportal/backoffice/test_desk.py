@@ -18,7 +18,7 @@ from pytest_django import Settings
 from billing import links
 from billing.models import AuditEntry, LinkEvent, Payment, PaymentLink
 from payportal.backoffice import desk, roles, words
-from payportal.messaging.models import Message
+from payportal.messaging.models import Consent, Message
 from payportal.messaging.outcomes import TIMELINE_KINDS
 from tests import threads
 from tests.payportal.backoffice import world
@@ -191,7 +191,9 @@ def test_looking_is_not_doing(agent: Client, brisvik: world.House) -> None:
     """A GET changes nothing; a post without its token changes nothing."""
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(world.person("ola", brisvik.operator, role=roles.SUPPORT), backend=world.BACKEND)
-    addresses = [reverse("admin:billing_customer_make_link", args=[brisvik.customer.pk])]
+    addresses = [
+        reverse(f"admin:billing_customer_{verb}", args=[brisvik.customer.pk]) for verb in ("make_link", "pin", "offers")
+    ]
     addresses += [
         reverse(f"admin:billing_paymentlink_{verb}", args=[brisvik.link.pk])
         for verb in ("code", "print", "send", "withdraw")
@@ -223,6 +225,47 @@ def test_who_may_not_use_links_sees_no_buttons_and_presses_none(brisvik: world.H
     assert "Withdraw it" not in page
     for verb in ("code", "print", "send", "withdraw"):
         assert client.post(reverse(f"admin:billing_paymentlink_{verb}", args=[brisvik.link.pk])).status_code == 403
+
+
+def _offers(client: Client, house: world.House, agrees: str) -> str:
+    address = reverse("admin:billing_customer_offers", args=[house.customer.pk])
+    return client.post(address, {"agrees": agrees}, follow=True).content.decode()
+
+
+def test_a_customer_agrees_to_offers_and_no_longer_each_once(agent: Client, brisvik: world.House) -> None:
+    Consent.objects.all().delete()
+    page = agent.get(reverse("admin:billing_customer_change", args=[brisvik.customer.pk])).content.decode()
+    assert "Has not agreed to offers." in page
+    page = _offers(agent, brisvik, "1")
+    assert "From now on they can get offers." in page
+    assert "Agreed to offers on" in page
+    assert "They had agreed before." in _offers(agent, brisvik, "1")
+    given = Consent.objects.get()
+    assert (given.customer, given.purpose, given.source) == (brisvik.customer, "offer", "the desk")
+    page = _offers(agent, brisvik, "0")
+    assert "They get no offers from now on." in page
+    assert "Has not agreed to offers." in page
+    assert "They had not agreed." in _offers(agent, brisvik, "0")
+    verbs = AuditEntry.objects.filter(subject_reference=f"customer:{brisvik.customer.pk}", reason="offer")
+    assert [entry.verb for entry in verbs.order_by("pk")] == ["give-consent", "withdraw-consent"]
+
+
+@pytest.mark.parametrize("agrees", ["", "yes", "2", "0; DROP TABLE"])
+def test_only_a_clear_yes_is_one(agent: Client, brisvik: world.House, agrees: str) -> None:
+    Consent.objects.all().delete()
+    address = reverse("admin:billing_customer_offers", args=[brisvik.customer.pk])
+    assert agent.post(address, {"agrees": agrees}).status_code == 400
+    assert not Consent.objects.exists()
+
+
+def test_who_may_not_keep_consents_sees_no_button_and_presses_none(brisvik: world.House) -> None:
+    client = world.logged_in(world.person("odd", brisvik.operator, role=roles.FINANCE))
+    page = client.get(reverse("admin:billing_customer_change", args=[brisvik.customer.pk])).content.decode()
+    assert "They agree to offers" not in page
+    assert "They no longer agree" not in page
+    address = reverse("admin:billing_customer_offers", args=[brisvik.customer.pk])
+    assert client.post(address, {"agrees": "0"}).status_code == 403
+    assert Consent.objects.get().withdrawn_at is None
 
 
 def test_a_parked_job_is_queued_again_once(agent: Client, brisvik: world.House) -> None:
