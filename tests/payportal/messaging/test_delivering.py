@@ -7,8 +7,7 @@ from django.db import connection
 
 from billing import links
 from billing.models import Alarm, Customer, PaymentLink
-from payportal.messaging import claims, codes, delivering, messages, outcomes
-from payportal.messaging.channels.base import Outgoing
+from payportal.messaging import codes, delivering, messages, outcomes
 from payportal.messaging.models import ContactMedium, Handover, Message
 from tests.payportal.messaging.carrier import (
     SLOW_DOWN_SECONDS,
@@ -330,35 +329,5 @@ def test_a_worker_that_dies_with_its_row_written_leads_to_a_question(
     delivering.deliver(message.pk, LATER + timedelta(seconds=5))
     assert len(carriers.first.questions) == 1
     assert len(carriers.first.copies) == 1
-    message.refresh_from_db()
-    assert message.status == Status.SENT
-
-
-def test_who_is_overtaken_while_preparing_hands_nothing_over(kari: Customer, carriers: Carriers) -> None:
-    message = write(kari)
-    slow = claims.claim(message.pk, NOW)
-    assert slow is not None
-    assert delivering.deliver(message.pk, LATER)
-    outgoing = Outgoing("on:test", kari.phone, "Brisvik", "en", "", "words")
-    assert delivering._begin(slow, carriers.first, outgoing, LATER) is None
-    assert carriers.calls() == (1, 0)
-
-
-def test_two_that_arrive_after_all_are_an_alarm(kari: Customer, carriers: Carriers) -> None:
-    """A worker hangs in its call for longer than a lease; asked, the carrier has nothing; then both arrive."""
-    message = write(kari)
-
-    def overtaken(told: Outgoing) -> None:
-        carriers.first.meanwhile = lambda told: None
-        copy = carriers.first.copies.pop()
-        delivering.deliver(message.pk, LATER)
-        assert delivering.deliver(message.pk, LATER)
-        carriers.first.copies.append(copy)
-
-    carriers.first.meanwhile = overtaken
-    delivering.deliver(message.pk, NOW)
-    assert len(carriers.first.copies) == 2
-    assert outcomes_of(message) == [Outcome.NOT_SENT, Outcome.ACCEPTED]
-    assert Alarm.objects.get().kind == "sent_twice"
     message.refresh_from_db()
     assert message.status == Status.SENT
