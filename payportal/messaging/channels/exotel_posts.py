@@ -1,10 +1,11 @@
 """What Exotel posts: reports on SMS and WhatsApp messages, and what customers wrote.
 
-SMS come as forms (developer.exotel.com, docs/sms-support/sms-webhooks); a general page (docs/references/webhooks) shows
-JSON. What WhatsApp brings is in one of three envelopes: ``{"whatsapp": {"messages": [...]}}`` (/api/receive-messages and
-its status callbacks), ``{"event": ..., "message": {...}}`` (docs/whatsapp-api/api-reference/receive-messages), ``{"type":
-..., "data": {...}}`` (docs/whatsapp-support/webhooks), or a bare report (docs/whatsapp-api/api-reference/status-codes).
-All are read: an opt-out that got lost is a message to somebody who wanted none.
+SMS come as forms (developer.exotel.com, docs/sms-support/sms-webhooks); docs/references/webhooks shows JSON. What
+WhatsApp brings is shown in three envelopes by three pages: ``{"whatsapp": {"messages": [...]}}`` (/api/receive-messages
+and its status callbacks), ``{"event": ..., "message": {...}}`` (docs/whatsapp-api/api-reference/receive-messages) and
+``{"type": ..., "data": {...}}`` (docs/whatsapp-support/webhooks); a fourth shows a bare report
+(docs/whatsapp-api/api-reference/status-codes). All are read: an opt-out that got lost is a message to somebody who
+wanted none.
 """
 
 import json
