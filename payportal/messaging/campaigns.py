@@ -3,7 +3,7 @@
 Customers are taken in batches by key, each batch in a transaction of its own: memory doesn't grow with their number,
 and what was committed stays. A message's reference names campaign, customer and currency, so a second run, one after
 a crash or one beside it sends nobody anything twice; links and messages are made together or not at all.
-Opt-outs, consent and quiet hours are looked at when a message is sent (payportal.messaging.permission).
+Opt-outs, consent, quiet hours and the cap are looked at when a message is sent (payportal.messaging.permission).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -153,7 +153,7 @@ def _queue(campaign: Campaign, chosen: Sequence[tuple[Customer, str]], now: date
             customer=link.customer,
             template=TEMPLATE,
             reference=campaign.reference(link.customer.pk, link.currency),
-            # Nobody waits for it: it respects the night.
+            # Nobody waits for it: it respects the night, and counts for the cap.
             context={"may_wait": True},
             now=now,
         )

@@ -1,7 +1,8 @@
 """Whether a message may be said now: asked right before each sending, since much may have happened since it was queued.
 
-What somebody is waiting for (a link, a code, a receipt) is held up by no clock and no cap. Opt-outs stop everything on
-that medium: who wrote STOP wants nothing more there, and carriers refuse it anyway.
+What somebody is waiting for (a link, a code, a receipt) is held up by no clock and no cap; the link of a campaign, for
+which nobody asked, is. Opt-outs stop everything on that medium: who wrote STOP wants nothing more there, and carriers
+refuse it anyway.
 """
 
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from payportal.messaging.occasions import CAPPED, OCCASIONS, opens_link
 Status = Message.Status
 # It may have arrived, as far as anybody knows.
 MAYBE = (Handover.Outcome.PENDING, Handover.Outcome.UNKNOWN, Handover.Outcome.GIVEN_UP)
+
+# Nobody waits for it or asked for it: an occasion of that kind, or what a campaign sends.
+COUNTED = Q(template__in=CAPPED) | Q(context__may_wait=True)
 
 # How long a message that counts waits for another one that is just being sent: the worker's lease, and a bit by which
 # two that wait for each other come apart.
@@ -68,7 +72,8 @@ def ask(message: Message, now: datetime) -> Answer:
         wakes = awake_at(policy, zone_of(message.customer, message.operator), now)
         if wakes > now:
             return Later(wakes)
-    return _capped(message, policy, now) if occasion.counts_for_cap else Go()
+    counts = occasion.counts_for_cap or message.context.get("may_wait")
+    return _capped(message, policy, now) if counts else Go()
 
 
 def zone_of(customer: Customer, operator: Operator) -> ZoneInfo:
@@ -141,7 +146,7 @@ def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
     waited for: it may count in a moment.
     """
     since = now - timedelta(days=policy.cap_days)
-    others = Message.objects.filter(customer_id=message.customer_id, template__in=CAPPED).exclude(pk=message.pk)
+    others = Message.objects.filter(COUNTED, customer_id=message.customer_id).exclude(pk=message.pk)
     unheard = Handover.objects.filter(message=OuterRef("pk"), outcome__in=MAYBE)
     told = Q(status__in=[*Message.ARRIVING, Status.UNKNOWN]) | Q(Exists(unheard), status=Status.FAILED)
     counted = others.annotate(at=Coalesce("sent_at", "created_at")).filter(told, at__gt=since).count()

@@ -18,7 +18,7 @@ from billing import links
 from billing.models import AuditEntry, BillingAccount, Customer, Invoice, LegalEntity, LinkEvent, Operator, PaymentLink
 from payportal.messaging import campaigns, draining, messages, sweeping, tasks
 from payportal.messaging.campaigns import Campaign, Tally
-from payportal.messaging.models import Message
+from payportal.messaging.models import Message, MessagingPolicy
 from tests import world
 from tests.payportal.messaging.story import NOW, ScriptedPhone, pay, write
 from tests.threads import at_once, errors
@@ -112,6 +112,22 @@ def test_a_second_run_sends_nobody_anything(brisvik: Operator, owing: list[Custo
 def test_another_campaign_writes_to_all_again(brisvik: Operator, owing: list[Customer]) -> None:
     ran(Campaign("march", brisvik))
     assert ran(Campaign("april", brisvik)).queued == 7
+
+
+def test_no_more_campaigns_than_the_cap_reach_anybody(
+    brisvik: Operator, owing: list[Customer], phone: ScriptedPhone
+) -> None:
+    MessagingPolicy.objects.create(operator=brisvik, cap_messages=2, cap_days=7)
+    for number in range(6):
+        at = NOW + timedelta(hours=number)
+        ran(Campaign(f"c{number}", brisvik), now=at)
+        sweeping.sweep(at)
+    assert len(phone.arrived) == 2 * len(owing)
+    assert Message.objects.filter(status="withheld", error="capped").count() == 4 * len(owing)
+    later = NOW + timedelta(days=7, hours=1)
+    ran(Campaign("next week", brisvik), now=later)
+    sweeping.sweep(later)
+    assert len(phone.arrived) == 3 * len(owing)
 
 
 def test_a_crash_in_the_middle_is_finished_by_the_next_run(

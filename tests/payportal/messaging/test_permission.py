@@ -165,6 +165,51 @@ def test_what_never_went_out_does_not_count(kari: Customer, policy: MessagingPol
     assert ask(message(kari, "reminder", "now"), NOW) == Go()
 
 
+def campaigns_link(customer: Customer, reference: str, **changes: object) -> Message:
+    """A link as a campaign sends it."""
+    row = message(customer, "link", reference)
+    Message.objects.filter(pk=row.pk).update(context={"may_wait": True}, **changes)
+    row.refresh_from_db()
+    return row
+
+
+def test_what_a_campaign_sends_counts_and_is_held_like_a_reminder(kari: Customer, policy: MessagingPolicy) -> None:
+    policy.cap_messages = 1
+    policy.save()
+    first, second = campaigns_link(kari, "one"), campaigns_link(kari, "two")
+    assert ask(second, NOW) == Go()
+    Message.objects.filter(pk=first.pk).update(status="sent", sent_at=NOW)
+    assert ask(second, NOW) == Never("capped")
+    assert ask(message(kari, "reminder"), NOW) == Never("capped")
+    assert ask(second, NOW + timedelta(days=policy.cap_days)) == Go()
+
+
+def test_a_reminder_counts_for_what_a_campaign_sends(kari: Customer, policy: MessagingPolicy) -> None:
+    policy.cap_messages = 1
+    policy.save()
+    sent(kari, "reminded", timedelta(days=1))
+    assert ask(campaigns_link(kari, "campaign"), NOW) == Never("capped")
+
+
+@pytest.mark.parametrize("name", ["link", "fresh_link", "receipt", "pin_code"])
+def test_what_somebody_asked_for_neither_counts_nor_is_held(kari: Customer, policy: MessagingPolicy, name: str) -> None:
+    policy.cap_messages = 1
+    policy.save()
+    row = message(kari, name, "asked for")
+    Message.objects.filter(pk=row.pk).update(status="sent", sent_at=NOW)
+    assert ask(campaigns_link(kari, "campaign"), NOW) == Go()
+    sent(kari, "reminded", timedelta(days=1))
+    assert ask(message(kari, name, "asked for again"), NOW) == Go()
+
+
+def test_two_of_campaigns_at_once_wait_for_each_other(kari: Customer, policy: MessagingPolicy) -> None:
+    policy.cap_messages = 1
+    policy.save()
+    flying = {"status": "sending", "claimed_until": NOW + timedelta(seconds=30)}
+    rows = [campaigns_link(kari, reference, **flying) for reference in ("one", "two")]
+    assert all(isinstance(ask(row, NOW), Later) for row in rows)
+
+
 @pytest.mark.parametrize("outcome", ["pending", "unknown", "given_up"])
 def test_what_may_have_arrived_counts_though_it_was_given_up(
     kari: Customer, policy: MessagingPolicy, outcome: str
