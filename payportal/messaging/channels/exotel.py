@@ -76,9 +76,14 @@ class Exotel(Channel):
     def news(self, body: bytes) -> Iterator[News]:
         """What a post says. Raises ValueError for what can't be read."""
 
+    @abstractmethod
+    def sender(self, account: ExotelAccount) -> str:
+        """From whom; a message of an account without one is BadKeys."""
+
     def credit(self, account: str) -> Credit:
         """The wallet's balance, wherever the answer has it: its shape is shown nowhere, its words are."""
         keys = _account(account)
+        self.sender(keys)
         address = f"{settings.EXOTEL_API_BASE}/v1/Accounts/{keys.account_sid}/Balance.json"
         fields = http.ask(httpx.Request("GET", address, headers=_basic(keys))).fields()
         micros = _micros(_found(fields, "balance"))
@@ -95,10 +100,13 @@ class ExotelSms(Exotel):
     code = "exotel_sms"
     medium = "sms"
 
+    def sender(self, account: ExotelAccount) -> str:
+        return _sender(account.sms_from)
+
     def send(self, message: Outgoing) -> str:
         account = _account(message.account)
         content = {
-            "From": _sender(account.sms_from),
+            "From": self.sender(account),
             "To": message.to,
             "Body": message.text,
             "CustomField": message.handover,
@@ -144,9 +152,12 @@ class ExotelWhatsApp(Exotel):
     medium = "whatsapp"
     signs = True
 
+    def sender(self, account: ExotelAccount) -> str:
+        return _sender(account.whatsapp_from)
+
     def send(self, message: Outgoing) -> str:
         account = _account(message.account)
-        one = {"from": _sender(account.whatsapp_from), "to": message.to, "content": _content(message)}
+        one = {"from": self.sender(account), "to": message.to, "content": _content(message)}
         content: dict[str, Any] = {"custom_data": message.handover, "whatsapp": {"messages": [one]}}
         if message.callback:
             content["status_callback"] = _callback(message.callback, account)

@@ -185,9 +185,14 @@ def test_an_answer_of_another_shape_is_no_answer(whatsapp: ExotelWhatsAppServer,
 
 
 def test_without_a_sender_it_is_an_alarm(sms: ExotelSmsServer) -> None:
-    sms.settings.EXOTEL_ACCOUNTS = {"default": replace(sms.account("t", "s"), sms_from="")}
-    with pytest.raises(BadKeys):
-        ExotelSms().send(sms.message)
+    """Found by a look at the account too, before a message meets it."""
+    for channel, sender in ((ExotelSms(), "sms_from"), (ExotelWhatsApp(), "whatsapp_from")):
+        sms.settings.EXOTEL_ACCOUNTS = {"default": replace(sms.account("t", "s"), **{sender: ""})}
+        with pytest.raises(BadKeys, match="no sender"):
+            channel.send(sms.message)
+        with pytest.raises(BadKeys, match="no sender"):
+            channel.credit("default")
+    assert sms.asked == []
 
 
 @pytest.mark.parametrize(
