@@ -1,6 +1,7 @@
 """A link's story as steps that a page can show."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.utils.functional import Promise
@@ -8,6 +9,11 @@ from django.utils.functional import Promise
 from billing.models import LinkEvent, PaymentLink
 from payportal.backoffice import actors, desk, words
 from payportal.messaging.models import Message
+
+
+# Looks at the page, and what the payer waits for meanwhile: who looks once more after paying need not be told to pay.
+LOOKS = frozenset({"previewed", "opened", "in_app", "wallet_shown"})
+PAID = frozenset({"processing", "succeeded", "order_started", "switched_on", "delayed", "refunded", "refund_failed"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +25,15 @@ class Step:
     marker: str
     kind: str = ""
     detail: str = ""
+    stands: str = ""
 
     @property
     def say(self) -> str | Promise:
-        """What an agent may say to the customer now that this has happened; empty where nothing needs saying."""
-        return words.SAY.get(self.kind, "")
+        """What an agent may say to the customer now that this has happened; empty where nothing needs saying.
+
+        ``stands`` is what was true before and still is, where the step itself is but a look.
+        """
+        return words.SAY.get(self.stands or self.kind, "")
 
 
 def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
@@ -42,7 +52,14 @@ def of_link(link: PaymentLink, limit: int = 100) -> list[Step]:
         said = [str(words.of_detail(event.kind, event.detail)), names.get(event.actor, "")]
         detail = ", ".join(filter(None, said))
         steps.append(Step(words.of_kind(event.kind), event.at, marker, event.kind, detail))
-    return sorted([*steps[::-1], *_sending(link)], key=lambda step: step.at)
+    return list(_standing(sorted([*steps[::-1], *_sending(link)], key=lambda step: step.at)))
+
+
+def _standing(steps: Iterable[Step]) -> Iterator[Step]:
+    stands = ""
+    for step in steps:
+        stands = step.kind if step.kind in PAID else stands if step.kind in LOOKS else ""
+        yield replace(step, stands=stands) if step.kind in LOOKS else step
 
 
 def _sending(link: PaymentLink) -> list[Step]:

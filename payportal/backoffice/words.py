@@ -79,7 +79,7 @@ SAY: dict[str, Promise] = {
     "pin_asked": _("It asks for your PIN. Don’t tell it to me. You can also have a code sent."),
     "pin_wrong": _("That wasn’t the PIN. Try again, or have a code sent. Don’t tell it to me."),
     "pin_locked": _("It is locked for a while. I can make you a new link."),
-    "code_sent": _("A code is on its way to the number we have. Type it there. Don’t tell it to me."),
+    "code_sent": _("A code is on its way to you. Type it there. Don’t tell it to me."),
     "wallet_shown": _("You see the sum at the top. At the bottom you choose how to pay."),
     "opened": _("You see the sum at the top. At the bottom you choose how to pay."),
     "pay_tapped": _("It is asking your bank now. Say yes there if it asks you."),

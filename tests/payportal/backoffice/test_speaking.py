@@ -187,3 +187,17 @@ def test_a_timeline_says_who_made_the_link_and_on_what_it_was_opened(brisvik: wo
         ("Delivered", "A payment link"),
         ("A wallet can be used", "Apple Pay, Google Pay"),
     ]
+
+
+def test_who_looks_again_after_paying_is_not_told_to_pay(brisvik: world.House) -> None:
+    now = timezone.now()
+    link = links.create(customer=brisvik.customer, currency="NOK", actor="system:test", now=now)
+    links.note(link, "opened", now, detail="phone")
+    assert "choose how to pay" in str(timeline.of_link(link)[-1].say)
+    links.note(link, "succeeded", now)
+    links.note(link, "opened", now, detail="tablet")
+    links.note(link, "in_app", now, detail="whatsapp")
+    assert "It is paid" in str(timeline.of_link(link)[-1].say)
+    links.note(link, "failed", now)
+    links.note(link, "opened", now, detail="computer")
+    assert "choose how to pay" in str(timeline.of_link(link)[-1].say)
