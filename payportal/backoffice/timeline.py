@@ -10,7 +10,6 @@ from billing.models import LinkEvent, PaymentLink
 from payportal.backoffice import actors, desk, words
 from payportal.messaging.models import Message
 
-
 # Looks at the page, and what the payer waits for meanwhile: who looks once more after paying need not be told to pay.
 LOOKS = frozenset({"previewed", "opened", "in_app", "wallet_shown"})
 PAID = frozenset({"processing", "succeeded", "order_started", "switched_on", "delayed", "refunded", "refund_failed"})
