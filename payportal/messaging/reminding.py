@@ -1,21 +1,19 @@
 """Reminding: the rules' turns are taken, links made, messages queued, and fees charged where they may be."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as clock
 
-import structlog
 from django.db import transaction
 from django.db.models.signals import post_save
 
 from billing import fees, links
 from billing.models import Customer, Invoice, Operator
-from payportal.messaging import messages, notices, reminders
+from payportal.messaging import messages, notices, reminders, rounds
 from payportal.messaging.models import Message, ReminderRule
 from payportal.messaging.reminders import Decision, Occurrence
-
-log = structlog.get_logger(__name__)
 
 ACTOR = "system:reminders"
 # A reminder's link lasts longer than one made on the phone: people pay in the evening, or at the weekend.
@@ -26,29 +24,38 @@ MORNING = clock(10)
 DEFAULTS = (("before", -3), ("today", 0), ("after", 3), ("again", 10))
 
 
-def remind(now: datetime, operator: Operator | None = None) -> int:
+def remind(now: datetime, operator: Operator | None = None, *, seconds: float = LONGEST_SECONDS) -> int:
     """Take every turn that has come; returns how many messages were queued. Any number may run at once.
 
-    One call ends before a worker's time limit; the next goes on, for who was told has a message.
+    One call ends before a worker's time limit; the next goes on where it was cut off, with the next operator.
     """
-    begun = time.monotonic()
+    ends = time.monotonic() + seconds
     queued = 0
-    for rule in reminders.active_rules(operator):
-        for occurrence in _turns(rule, now):
-            if time.monotonic() - begun > LONGEST_SECONDS:
-                log.warning("sweep_cut_short", sweep="reminders")
-                return queued
-            decision = decide(occurrence, now)
-            if not decision.reason:
+    waiting = deque(rounds.begin(now, operator))
+    while waiting:
+        current = waiting.popleft()
+        for occurrence in current.some():
+            if occurrence and not (decision := decide(occurrence, now)).reason:
                 queued += _take(decision, now)
+            if time.monotonic() > ends:
+                rounds.cut(current, waiting)
+                return queued
+        if current.is_over:
+            current.end()
+        else:
+            waiting.append(current)
     return queued
 
 
 def plan(day: date, operator: Operator | None = None) -> Iterator[Decision]:
     """What would be decided for a calendar day, each turn at its own moment; nothing is written."""
     for rule in reminders.active_rules(operator):
-        for occurrence in reminders.occurrences(rule, [day], reminders.billed()):
-            yield decide(occurrence, occurrence.at)
+        among = reminders.on_days(reminders.billed(), rule, [day])
+        after = 0
+        while keys := reminders.customers(among, after, reminders.BATCH):
+            for occurrence in reminders.occurrences(rule, [day], among, keys):
+                yield decide(occurrence, occurrence.at)
+            after = keys[-1]
 
 
 def decide(occurrence: Occurrence, now: datetime) -> Decision:
@@ -67,14 +74,6 @@ def defaults_for(operator: Operator) -> int:
         return 0
     made = [ReminderRule(operator=operator, code=code, days=days, at=MORNING) for code, days in DEFAULTS]
     return len(ReminderRule.objects.bulk_create(made, ignore_conflicts=True))
-
-
-def _turns(rule: ReminderRule, now: datetime) -> Iterator[Occurrence]:
-    """The customers whose turn has come and is not long past."""
-    days = reminders.days_around(rule, now)
-    for occurrence in reminders.occurrences(rule, days, reminders.untold(rule)) if days else ():
-        if occurrence.at <= now < occurrence.at + reminders.MADE_UP_FOR:
-            yield occurrence
 
 
 def _take(decision: Decision, now: datetime) -> bool:
