@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Coalesce
 
+from activation.models import ActivationJob
 from billing import invoices, pins
 from billing.models import Customer, Operator
 from payportal.messaging import channels, consents, contacts, policies
@@ -136,7 +137,14 @@ def _pointless(message: Message, now: datetime) -> Never | None:
     if message.template == "pin_code" and now >= message.created_at + pins.CODE_LIFETIME:
         # Whoever waited for it has given up, or has asked for another one.
         return Never("too_late")
+    if message.template == "delayed" and _is_done(message.context.get("job", 0)):
+        # It is on meanwhile, and that was said.
+        return Never("too_late")
     return None
+
+
+def _is_done(job_id: int) -> bool:
+    return ActivationJob.objects.filter(pk=job_id, status=ActivationJob.Status.DONE).exists()
 
 
 def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:

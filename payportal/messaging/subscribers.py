@@ -57,7 +57,7 @@ def delayed(event: ServiceDelayed) -> None:
         customer=customer,
         template="delayed",
         reference=f"delayed:{job.pk}",
-        context={"names": names},
+        context={"names": names, "job": job.pk},
         now=event.at,
         link=payment.link if payment else None,
         payment=payment,

@@ -106,6 +106,20 @@ def test_a_delay_is_told_once_a_job(link: PaymentLink, phone: ScriptedPhone) -> 
     assert phone.arrived[0].body.splitlines()[0] == said
 
 
+def test_a_delay_that_is_over_before_it_could_be_told_is_not_told(link: PaymentLink, phone: ScriptedPhone) -> None:
+    """A carrier may keep a message for days; "slow to start" after "is on" would be nonsense."""
+    payment = buy(link, "films")
+    job = ActivationJob.objects.get(payment=payment)
+    with transaction.atomic():
+        events.publish(ServiceDelayed(job_id=job.pk, payment_id=payment.pk, at=SOON))
+    jobs.run_due(lambda: SOON)
+    [message] = told("delayed")
+    messages.deliver(message.pk, SOON)
+    message.refresh_from_db()
+    assert (message.status, message.error) == ("withheld", "too_late")
+    assert not [each for each in phone.arrived if "slow to start" in each.body]
+
+
 def test_a_delayed_restoring_is_told_too(link: PaymentLink) -> None:
     payment = pay(link)
     job = ActivationJob.objects.get(kind="restore")
