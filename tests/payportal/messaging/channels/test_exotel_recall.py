@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from pytest_django import Settings
+from structlog.testing import capture_logs
 
 from billing.models import Customer
 from payportal.messaging import delivering, recalling
@@ -114,6 +115,7 @@ def test_a_carrier_that_fails_is_asked_again_another_time(exotel: ExotelSmsServe
 @pytest.mark.parametrize("body", [{"SMSMessage": {"Sid": "another", "Status": "failed"}}, {"SMSMessage": 1}, {}, b"x"])
 def test_an_answer_about_something_else_is_none(exotel: ExotelSmsServer, sent: Message, body: Any) -> None:
     exotel._fault = lambda handler, asked: handler.reply(Reply(200, body))
+    assert ExotelSms().recall_one("default", f"{1:032x}") is None
     assert recalling.recall(NOW + HOUR) == 0
     assert again(sent).status == Message.Status.SENT
 
@@ -136,6 +138,26 @@ def test_one_run_asks_for_a_part_and_the_next_ones_for_the_rest(
         exotel.details[sid] = {"Status": "delivered", "Price": 0.18}
     assert [recalling.recall(NOW + HOUR) for _ in range(4)] == [2, 2, 1, 0]
     assert len(questions(exotel)) == len(set(questions(exotel))) == 5
+
+
+def test_what_nothing_is_told_of_keeps_nothing_else_waiting(
+    exotel: ExotelSmsServer, sent: Message, kari: Customer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither one that stays on its way, nor one whose answer broke off before it gave a reference."""
+    monkeypatch.setattr(recalling, "MOST_QUESTIONS", 1)
+    broken = write(kari, "on:broken")
+    exotel.take_and_break()
+    assert not delivering.deliver(broken.pk, NOW)
+    exotel.recover()
+    last = write(kari, "on:last")
+    assert delivering.deliver(last.pk, NOW + timedelta(minutes=1))
+    exotel.details[last.handovers.get().channel_reference] = {"Status": "delivered", "Price": 0.18}
+    # Which of the two it is that a run asks for is chance: that it is the wrong one 60 times is not.
+    with capture_logs() as lines:
+        assert sum(recalling.recall(NOW + HOUR) for _ in range(60)) == 1
+    assert "carrier_not_asked" not in [line["event"] for line in lines]
+    assert again(last).status == Message.Status.DELIVERED
+    assert again(broken).status == Message.Status.UNKNOWN
 
 
 def test_a_reference_is_a_part_of_the_address_only_as_letters_and_digits(exotel: ExotelSmsServer) -> None:
