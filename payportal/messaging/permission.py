@@ -54,8 +54,11 @@ class Never:
 Answer = Go | Later | Never
 
 
-def ask(message: Message, now: datetime) -> Answer:
-    """Whether it may be said now, later or never; the reason that is hardest to change comes first."""
+def ask(message: Message, now: datetime, besides: int = 0) -> Answer:
+    """Whether it may be said now, later or never; the reason that is hardest to change comes first.
+
+    ``besides``: so many more messages that count will have gone out to this customer before it.
+    """
     occasion = OCCASIONS.get(message.template)
     if occasion is None:
         # Whoever gives it to a channel finds that it has no words.
@@ -74,7 +77,7 @@ def ask(message: Message, now: datetime) -> Answer:
         if wakes > now:
             return Later(wakes)
     counts = occasion.counts_for_cap or message.context.get("may_wait")
-    return _capped(message, policy, now) if counts else Go()
+    return _capped(message, policy, now, besides) if counts else Go()
 
 
 def zone_of(customer: Customer, operator: Operator) -> ZoneInfo:
@@ -147,7 +150,7 @@ def _is_done(job_id: int) -> bool:
     return ActivationJob.objects.filter(pk=job_id, status=ActivationJob.Status.DONE).exists()
 
 
-def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
+def _capped(message: Message, policy: MessagingPolicy, now: datetime, besides: int) -> Answer:
     """Whether this customer has heard enough from us these days.
 
     What may have arrived counts, also what was given up without anybody knowing. Another one that is just being sent is
@@ -157,7 +160,7 @@ def _capped(message: Message, policy: MessagingPolicy, now: datetime) -> Answer:
     others = Message.objects.filter(COUNTED, customer_id=message.customer_id).exclude(pk=message.pk)
     unheard = Handover.objects.filter(message=OuterRef("pk"), outcome__in=MAYBE)
     told = Q(status__in=[*Message.ARRIVING, Status.UNKNOWN]) | Q(Exists(unheard), status=Status.FAILED)
-    counted = others.annotate(at=Coalesce("sent_at", "created_at")).filter(told, at__gt=since).count()
+    counted = besides + others.annotate(at=Coalesce("sent_at", "created_at")).filter(told, at__gt=since).count()
     if counted >= policy.cap_messages:
         return Never("capped")
     under_way = others.filter(status=Status.SENDING, claimed_until__gt=now).count()

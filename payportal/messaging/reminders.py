@@ -160,8 +160,11 @@ def days_around(rule: ReminderRule, now: datetime) -> list[date]:
     return [day for day, moment in moments.items() if moment + earliest <= now < moment + latest]
 
 
-def decide(occurrence: Occurrence, now: datetime) -> Decision:
-    """Whether this customer is reminded, and if not, why: the same for a list that is only printed."""
+def decide(occurrence: Occurrence, now: datetime, besides: int = 0) -> Decision:
+    """Whether this customer is reminded, and if not, why: the same for a list that is only printed.
+
+    ``besides``: so many more messages will have gone out to them before it.
+    """
     if Message.objects.filter(reference=occurrence.reference).exists():
         return Decision(occurrence, TOLD)
     reason = _open_question(occurrence.customer.pk, occurrence.currency, [bill.pk for bill in occurrence.bills], now)
@@ -173,10 +176,14 @@ def decide(occurrence: Occurrence, now: datetime) -> Decision:
         return Decision(occurrence, "no_channel")
     if not getattr(occurrence.customer, channel.reaches):
         return Decision(occurrence, "no_address")
-    answer = permission.ask(message, now)
+    answer = permission.ask(message, now, besides)
+    later_at = answer.at if isinstance(answer, permission.Later) else None
+    if later_at:
+        # What waits for the morning is held to the cap in the morning.
+        answer = permission.ask(message, later_at, besides)
     if isinstance(answer, permission.Never):
         return Decision(occurrence, answer.reason)
-    return Decision(occurrence, later_at=answer.at if isinstance(answer, permission.Later) else None)
+    return Decision(occurrence, later_at=later_at)
 
 
 def still_wanted(message: Message, now: datetime) -> str:

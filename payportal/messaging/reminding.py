@@ -2,9 +2,10 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from datetime import time as clock
+from itertools import groupby
 
 from django.db import transaction
 from django.db.models.signals import post_save
@@ -13,6 +14,7 @@ from billing import fees, links
 from billing.models import Customer, Invoice, Operator
 from payportal.messaging import messages, notices, reminders, rounds
 from payportal.messaging.models import Message, ReminderRule
+from payportal.messaging.occasions import CAPPED
 from payportal.messaging.reminders import Decision, Occurrence
 
 ACTOR = "system:reminders"
@@ -48,19 +50,35 @@ def remind(now: datetime, operator: Operator | None = None, *, seconds: float = 
 
 
 def plan(day: date, operator: Operator | None = None) -> Iterator[Decision]:
-    """What would be decided for a calendar day, each turn at its own moment; nothing is written."""
-    for rule in reminders.active_rules(operator):
-        among = reminders.on_days(reminders.billed(), rule, [day])
+    """What would be decided for a calendar day, each turn at its own moment; nothing is written.
+
+    Customer by customer, by the clock: what one of them would get before counts for the cap.
+    """
+    for operator_id, group in groupby(reminders.active_rules(operator), lambda rule: rule.operator_id):
+        rules = list(group)
+        due = [day - timedelta(days=rule.days) for rule in rules]
+        among = reminders.billed().filter(due_on__in=due, account__customer__operator_id=operator_id)
         after = 0
         while keys := reminders.customers(among, after, reminders.BATCH):
-            for occurrence in reminders.occurrences(rule, [day], among, keys):
-                yield decide(occurrence, occurrence.at)
+            turns = [turn for rule in rules for turn in reminders.occurrences(rule, [day], among, keys)]
+            turns.sort(key=lambda turn: (turn.customer.pk, turn.at))
+            for _customer, theirs in groupby(turns, lambda turn: turn.customer.pk):
+                yield from _planned(theirs)
             after = keys[-1]
 
 
-def decide(occurrence: Occurrence, now: datetime) -> Decision:
+def _planned(turns: Iterable[Occurrence]) -> Iterator[Decision]:
+    """One customer's decisions of a day, each knowing of those before."""
+    besides = 0
+    for turn in turns:
+        decision = decide(turn, turn.at, besides)
+        besides += not decision.reason and turn.template in CAPPED
+        yield decision
+
+
+def decide(occurrence: Occurrence, now: datetime, besides: int = 0) -> Decision:
     """Whether a turn is taken; one that costs a fee needs more."""
-    decision = reminders.decide(occurrence, now)
+    decision = reminders.decide(occurrence, now, besides)
     if decision.reason or not occurrence.rule.fee_amount:
         return decision
     reasons = [reason for bill in occurrence.bills if (reason := _no_fee(occurrence, bill, now))]

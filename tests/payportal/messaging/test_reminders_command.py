@@ -1,14 +1,15 @@
 """``manage.py reminders``: what is printed is what happens, and names nobody."""
 
 import io
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from billing.models import Customer, Invoice, LegalEntity, Operator
-from payportal.messaging import reminders, reminding
+from payportal.messaging import messages, reminders, reminding
 from payportal.messaging.models import Message, ReminderRule
 from tests import world
 from tests.world import NOW
@@ -59,6 +60,55 @@ def test_what_is_printed_is_what_is_queued(kari: Customer, entity: LegalEntity, 
     told = set(Message.objects.values_list("customer__reference", flat=True))
     lines = [line for line in text.splitlines() if "rule today: reminder" in line]
     assert {line.split("customer ")[1].split()[0] for line in lines} == told
+
+
+def send_all(now: datetime) -> None:
+    for message_id in messages.due(now, 100):
+        messages.deliver(message_id, now)
+
+
+@pytest.mark.parametrize("at", [time(10), time(23, 30)], ids=["by day", "at night"])
+def test_who_has_many_bills_is_promised_no_more_than_the_cap_allows(
+    kari: Customer, entity: LegalEntity, bill: Invoice, at: time
+) -> None:
+    """Four bills, four rules on one day, three messages in seven days; somebody else's count for themselves."""
+    ReminderRule.objects.update(at=at)
+    for days in (3, -3, -10):
+        world.bill(bill.account, due_on=DUE + timedelta(days=days))
+    other = world.customer(kari.operator)
+    world.bill(world.account(other, entity), due_on=DUE)
+    text = printed("--dry-run", "--on", DUE.isoformat())
+    assert "4 would be reminded, 1 would not" in text
+    [refused] = [line for line in text.splitlines() if "have heard enough" in line]
+    assert kari.reference in refused
+    now = datetime.combine(DUE, at, tzinfo=ZoneInfo("Europe/Oslo"))
+    reminding.remind(now)
+    send_all(now)
+    send_all(now + timedelta(hours=9))
+    sent = Message.objects.filter(status="sent")
+    assert sent.count() == 4
+    promised = {line.split("rule ")[1].split(":")[0] for line in text.splitlines() if ": reminder for" in line}
+    assert {message.context["rule"] for message in sent} == promised
+
+
+def test_what_comes_first_by_the_clock_is_promised_first(bill: Invoice) -> None:
+    """The rule that speaks latest that day is the one that the cap leaves out."""
+    ReminderRule.objects.filter(code="before").update(at=time(20))
+    for days in (3, -3, -10):
+        world.bill(bill.account, due_on=DUE + timedelta(days=days))
+    [refused] = [decision for decision in reminding.plan(DUE) if decision.reason]
+    assert (refused.occurrence.rule.code, refused.reason) == ("before", "capped")
+
+
+def test_what_was_sent_before_counts_too(kari: Customer, bill: Invoice) -> None:
+    for days in (0, 1, 2):
+        made = messages.new(
+            operator=kari.operator, customer=kari, template="reminder", reference=f"r:{days}", context={}, now=TEN
+        )
+        made.status, made.sent_at = "sent", TEN - timedelta(days=days)
+        made.save()
+    [refused] = reminding.plan(DUE)
+    assert refused.reason == "capped"
 
 
 def test_what_is_printed_names_nobody(bill: Invoice, kari: Customer) -> None:
