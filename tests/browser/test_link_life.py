@@ -110,7 +110,7 @@ def watch(page: Page) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "app, way_out",
     [
-        pytest.param(INSTAGRAM, r"x-safari-http://[^/]+/p/[\w-]+/[\w-]{27}", id="iPhone"),
+        pytest.param(INSTAGRAM, r"x-safari-http://[^/]+/p/[\w-]+/[\w-]{27}", id="iPhone", marks=pytest.mark.slow),
         pytest.param(FACEBOOK, r"intent://[^/]+/p/[\w-]+/[\w-]{27}#Intent;scheme=http;end", id="Android"),
     ],
 )

@@ -44,7 +44,7 @@ def _open(page: Page, url: str, house: world.House, model: str) -> None:
     page.wait_for_selector("#news")
 
 
-@pytest.mark.parametrize("model", ["customer", "paymentlink"])
+@pytest.mark.parametrize("model", [pytest.param("customer", marks=pytest.mark.slow), "paymentlink"])
 def test_what_happens_is_seen_and_read_aloud(live_server: Any, brisvik: world.House, page: Page, model: str) -> None:
     _open(page, live_server.url, brisvik, model)
     assert page.inner_text("#newest") == ""
@@ -61,6 +61,7 @@ def test_what_happens_is_seen_and_read_aloud(live_server: Any, brisvik: world.Ho
     assert "\n".join(page.violations) == ""  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_page_that_nobody_sees_asks_nothing(live_server: Any, brisvik: world.House, page: Page) -> None:
     _open(page, live_server.url, brisvik, "paymentlink")
     asked: list[str] = []
@@ -83,6 +84,7 @@ def test_a_session_that_ended_leaves_nothing_on_the_screen(live_server: Any, bri
     assert "Person of brisvik" not in page.content()
 
 
+@pytest.mark.slow
 def test_a_role_that_was_taken_away_leaves_nothing_on_the_screen(
     live_server: Any, brisvik: world.House, page: Page
 ) -> None:
@@ -92,6 +94,7 @@ def test_a_role_that_was_taken_away_leaves_nothing_on_the_screen(
     assert "Person of brisvik" not in page.content()
 
 
+@pytest.mark.slow
 def test_it_works_without_javascript(live_server: Any, brisvik: world.House, browser: Browser) -> None:
     page = browser.new_page(java_script_enabled=False)
     _open(page, live_server.url, brisvik, "paymentlink")

@@ -235,6 +235,7 @@ def test_a_batch_costs_as_many_statements_however_many_are_in_it(brisvik: Operat
     assert counts[0] == counts[1] <= 20
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_number_of_customers(
     brisvik: Operator, entity: LegalEntity, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ def test_a_good_link_and_a_forged_one_look_the_same_to_robots(phone: Client, lin
     assert sorted(good.headers) == sorted(forged.headers)
 
 
-@pytest.mark.parametrize("which", ["ours", "whole"])
+@pytest.mark.parametrize("which", ["ours", pytest.param("whole", marks=pytest.mark.slow)])
 def test_the_lists_of_crawlers_burn_nothing_and_see_nothing(phone: Client, link: PaymentLink, which: str) -> None:
     """CASES attack 3."""
     names = crawlers.OURS if which == "ours" else crawlers.whole_list()
