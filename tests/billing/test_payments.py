@@ -184,7 +184,10 @@ def test_a_declined_card_and_then_a_good_one_pay_on_the_same_object(standin: Sta
     world.assert_books_balance()
 
 
-@pytest.mark.parametrize("fault", ["reset_after", "hang_after", "broken_body", "reset_before", "status_500"])
+@pytest.mark.parametrize(
+    "fault",
+    ["reset_after", pytest.param("hang_after", marks=pytest.mark.slow), "broken_body", "reset_before", "status_500"],
+)
 def test_a_lost_answer_to_the_creating_call_makes_no_second_object(standin: StandIn, account, link, fault: str) -> None:
     """CASES fault 11: unknown until asked, one object."""
     bill = world.bill(account)

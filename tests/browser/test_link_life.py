@@ -110,8 +110,10 @@ def watch(page: Page) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     "app, way_out",
     [
-        pytest.param(INSTAGRAM, r"x-safari-http://[^/]+/p/[\w-]+/[\w-]{27}", id="iPhone", marks=pytest.mark.slow),
-        pytest.param(FACEBOOK, r"intent://[^/]+/p/[\w-]+/[\w-]{27}#Intent;scheme=http;end", id="Android"),
+        pytest.param(INSTAGRAM, r"x-safari-http://[^/]+/p/[\w-]+/[\w-]{27}", id="iPhone"),
+        pytest.param(
+            FACEBOOK, r"intent://[^/]+/p/[\w-]+/[\w-]{27}#Intent;scheme=http;end", id="Android", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_out_of_an_app_with_the_link_in_hand(shop: Shop, link: PaymentLink, app: dict[str, str], way_out: str) -> None:

@@ -71,6 +71,7 @@ def test_another_phone_with_the_same_link_is_asked_as_well(shop: Shop, guarded: 
     expect(shop.open(guarded).locator("h1")).to_have_text("Is it you?")
 
 
+@pytest.mark.slow
 def test_too_many_tries_say_whom_to_call(shop: Shop, guarded: PaymentLink) -> None:
     page = shop.open(guarded)
     for _ in range(4):

@@ -77,6 +77,7 @@ def test_a_page_that_nobody_sees_asks_nothing(live_server: Any, brisvik: world.H
     expect(page.locator("#newest")).to_have_text("Opened", timeout=SOON)
 
 
+@pytest.mark.slow
 def test_a_session_that_ended_leaves_nothing_on_the_screen(live_server: Any, brisvik: world.House, page: Page) -> None:
     _open(page, live_server.url, brisvik, "customer")
     Session.objects.all().delete()

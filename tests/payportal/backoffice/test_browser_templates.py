@@ -54,6 +54,7 @@ def _has_script(page: Page) -> bool:
     return bool(page.evaluate("typeof htmx !== 'undefined'"))
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing(live_server: Any, brisvik: world.House, browser: Browser) -> None:
     world.person("root", is_superuser=True)
     page = chrome.keep_complaints(browser.new_page(viewport={"width": 1280, "height": 900}))
