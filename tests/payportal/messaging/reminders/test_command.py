@@ -1,7 +1,7 @@
 """``manage.py reminders``: what is printed is what happens, and names nobody."""
 
 import io
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,31 +12,14 @@ from billing.models import Customer, Invoice, LegalEntity, Operator
 from payportal.messaging import messages, reminders, reminding
 from payportal.messaging.models import Message, ReminderRule
 from tests import world
-from tests.world import NOW
+from tests.payportal.messaging.reminders.moments import DUE, TEN
 
 pytestmark = pytest.mark.django_db
-DUE = date(2026, 12, 7)
-TEN = datetime.combine(DUE, time(9), tzinfo=NOW.tzinfo)
-
-
-@pytest.fixture
-def entity(db: None) -> LegalEntity:
-    return world.legal_entity(world.operator())
-
-
-@pytest.fixture
-def operator(entity: LegalEntity) -> Operator:
-    return entity.operator
 
 
 @pytest.fixture
 def kari(operator: Operator) -> Customer:
     return world.customer(operator)
-
-
-@pytest.fixture
-def bill(kari: Customer, entity: LegalEntity) -> Invoice:
-    return world.bill(world.account(kari, entity), due_on=DUE)
 
 
 def printed(*arguments: str) -> str:

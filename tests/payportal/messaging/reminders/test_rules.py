@@ -1,6 +1,5 @@
 """Reminders: who gets one and when, who doesn't, and why."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
 import pytest
@@ -10,43 +9,11 @@ from billing.models import Customer, Invoice, LegalEntity, Operator, Payment, Pa
 from payportal.messaging import messages, reminding
 from payportal.messaging.models import ContactMedium, Message, ReminderRule
 from tests import threads, world
-from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
+from tests.payportal.messaging.carrier import PlayedCarrier, speak
+from tests.payportal.messaging.reminders.moments import DAY, DUE, TEN
 from tests.world import NOW
 
 pytestmark = pytest.mark.django_db
-# A Monday; ten in the morning in Oslo is nine in UTC in winter.
-DUE = date(2026, 12, 7)
-TEN = datetime.combine(DUE, time(9), tzinfo=NOW.tzinfo)
-DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def carrier() -> Iterator[PlayedCarrier]:
-    played = PlayedCarrier()
-    with registered(played):
-        yield played
-
-
-@pytest.fixture
-def entity(db: None) -> LegalEntity:
-    return world.legal_entity(world.operator())
-
-
-@pytest.fixture
-def operator(entity: LegalEntity) -> Operator:
-    return entity.operator
-
-
-@pytest.fixture
-def kari(operator: Operator, carrier: PlayedCarrier) -> Customer:
-    made = world.customer(operator)
-    speak(made, carrier.code)
-    return made
-
-
-@pytest.fixture
-def bill(kari: Customer, entity: LegalEntity) -> Invoice:
-    return world.bill(world.account(kari, entity), due_on=DUE)
 
 
 def rule(operator: Operator, code: str) -> ReminderRule:

@@ -22,7 +22,7 @@ from payportal.messaging.channels.base import Outgoing, Said
 from payportal.messaging.models import Message, ReminderRule
 from tests import world
 from tests.payportal.messaging.carrier import PlayedCarrier, Word
-from tests.payportal.messaging.reminder_people import Copy, Month, Paying, Person, Way
+from tests.payportal.messaging.reminders.people import Copy, Month, Paying, Person, Way
 
 DAY, HOUR, MINUTE = timedelta(days=1), timedelta(hours=1), timedelta(minutes=1)
 FEE, FEE_DAYS, NOTICE, WAY_TO_PAY = 3500, 14, timedelta(days=14), timedelta(hours=24)

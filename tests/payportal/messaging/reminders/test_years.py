@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from payportal.messaging.models import Message
 from tests import world
 from tests.payportal.messaging.carrier import PlayedCarrier, registered
-from tests.payportal.messaging.reminder_people import Month, Twist
-from tests.payportal.messaging.reminder_story import FEE_DAYS, RULE_DAYS, Story, begin
+from tests.payportal.messaging.reminders.people import Month, Twist
+from tests.payportal.messaging.reminders.story import FEE_DAYS, RULE_DAYS, Story, begin
 
 pytestmark = pytest.mark.django_db
 DUE = date(2026, 1, 12)

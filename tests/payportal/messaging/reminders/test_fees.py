@@ -1,7 +1,7 @@
 """Fees for paying late: never out of the blue, never without a way to pay, never while somebody pays."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 
 import pytest
 from django.db.models import F
@@ -21,44 +21,12 @@ from payportal.messaging import messages, notices, receipts, reminding
 from payportal.messaging.models import ContactMedium, Message, ReminderRule
 from tests import threads, world
 from tests.payportal.messaging.carrier import PlayedCarrier, registered, speak
+from tests.payportal.messaging.reminders.moments import DAY, DUE, TEN
 from tests.world import NOW
 
 pytestmark = pytest.mark.django_db
-# A Monday; ten in the morning in Oslo is nine in UTC in winter.
-DUE = date(2026, 12, 7)
-TEN = datetime.combine(DUE, time(9), tzinfo=NOW.tzinfo)
-DAY = timedelta(days=1)
 # When the usual rules speak, when a fee may follow, and days between.
 DAYS = (-3, -1, 0, 3, 10, 20, 27, 28, 29, 40, 60)
-
-
-@pytest.fixture
-def carrier() -> Iterator[PlayedCarrier]:
-    played = PlayedCarrier()
-    with registered(played):
-        yield played
-
-
-@pytest.fixture
-def entity(db: None) -> LegalEntity:
-    return world.legal_entity(world.operator())
-
-
-@pytest.fixture
-def operator(entity: LegalEntity) -> Operator:
-    return entity.operator
-
-
-@pytest.fixture
-def kari(operator: Operator, carrier: PlayedCarrier) -> Customer:
-    made = world.customer(operator)
-    speak(made, carrier.code)
-    return made
-
-
-@pytest.fixture
-def bill(kari: Customer, entity: LegalEntity) -> Invoice:
-    return world.bill(world.account(kari, entity), due_on=DUE)
 
 
 def fee_rule(operator: Operator, days: int = 28) -> ReminderRule:

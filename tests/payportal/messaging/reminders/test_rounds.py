@@ -1,7 +1,7 @@
 """Everybody's turn comes: however many are refused before them, and whatever other operators have to say."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta
+from datetime import timedelta
 
 import pytest
 from django.core.cache import cache
@@ -11,16 +11,10 @@ from payportal.messaging import reminders, reminding, rounds
 from payportal.messaging.models import ContactMedium, Message, ReminderRule
 from tests import world
 from tests.fixtures import Settings
+from tests.payportal.messaging.reminders.moments import DUE, TEN
 from tests.world import NOW
 
 pytestmark = pytest.mark.django_db
-DUE = date(2026, 12, 7)
-TEN = datetime.combine(DUE, time(9), tzinfo=NOW.tzinfo)
-
-
-@pytest.fixture
-def entity(db: None) -> LegalEntity:
-    return world.legal_entity(world.operator())
 
 
 def due(entity: LegalEntity, **fields: object) -> Customer:
