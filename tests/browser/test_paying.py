@@ -142,6 +142,7 @@ def test_a_card_typed_in_by_hand(shop: Shop, link: PaymentLink) -> None:
     page.locator("#card-pay").click()
     page.wait_for_url("**/s/*")
     work_until(page, "Your TV is on")
+    assert charges(shop) == 1
 
 
 @pytest.mark.slow

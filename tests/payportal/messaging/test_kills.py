@@ -62,8 +62,11 @@ def test_a_killed_worker_costs_a_lease_and_nothing_else(
 AFTER_THE_ROW = [("before the call", 0), ("after the call", 1), ("before the answer is committed", 1)]
 
 
-def looked_after(far: FilePhone) -> Message:
-    """The message after a day in which the sweep does what is due, by a channel that can't be asked."""
+def killed_and_looked_after(kari: Customer, link: PaymentLink, far: FilePhone, point: str, on_unknown: str) -> Message:
+    """The message after its worker died there, and a day in which the sweep does what is due; nobody can be asked."""
+    speak(kari, "outbox", on_unknown=on_unknown)
+    write(kari, "link:1", template="link", context={}, link=link)
+    killed_worker(point, far.path, mute=True)
     channels.register(outbox(far, mute=True))
     at = NOW + messages.LEASE + timedelta(seconds=1)
     for pause in (timedelta(0), outcomes.PATIENCE, timedelta(seconds=20), timedelta(days=1)):
@@ -76,11 +79,8 @@ def looked_after(far: FilePhone) -> Message:
 def test_where_nobody_can_be_asked_a_killed_workers_message_is_left_and_says_so(
     kari: Customer, link: PaymentLink, phone: ScriptedPhone, tmp_path: Path, point: str, copies: int
 ) -> None:
-    speak(kari, "outbox", on_unknown="leave")
-    write(kari, "link:1", template="link", context={}, link=link)
     far = FilePhone(tmp_path / "phone.jsonl")
-    killed_worker(point, far.path, mute=True)
-    message = looked_after(far)
+    message = killed_and_looked_after(kari, link, far, point, "leave")
     assert (message.status, message.error) == (Message.Status.FAILED, "it may have arrived; the channel can't tell")
     assert outcomes_of(message) == [Handover.Outcome.UNKNOWN]
     assert far.arrived() == ["link:1"] * copies
@@ -90,11 +90,8 @@ def test_where_nobody_can_be_asked_a_killed_workers_message_is_left_and_says_so(
 def test_where_the_policy_says_so_a_killed_workers_message_is_sent_once_more_and_no_more(
     kari: Customer, link: PaymentLink, phone: ScriptedPhone, tmp_path: Path, point: str, copies: int
 ) -> None:
-    speak(kari, "outbox", on_unknown="again")
-    write(kari, "link:1", template="link", context={}, link=link)
     far = FilePhone(tmp_path / "phone.jsonl")
-    killed_worker(point, far.path, mute=True)
-    message = looked_after(far)
+    message = killed_and_looked_after(kari, link, far, point, "again")
     assert message.status == Message.Status.SENT
     assert outcomes_of(message) == [Handover.Outcome.GIVEN_UP, Handover.Outcome.ACCEPTED]
     assert far.arrived() == ["link:1"] * (copies + 1)
